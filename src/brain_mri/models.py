@@ -1,0 +1,133 @@
+"""The two networks, as on the slides: grey levels in, probability of a tumour out."""
+
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from brain_mri.errors import InputError
+
+# What a training stage writes into its folder; a .keras file would hold the clock.
+SCRATCH_FILE = "scratch.weights.h5"
+HEAD_FILE = "head.weights.h5"
+
+
+def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
+    """Build the small network that learns everything from the training images.
+
+    At 128 pixels: 2,495,937 parameters, of which 2,494,977 are trainable.
+
+    Args:
+        image_size: side of the square input in pixels, a multiple of 16.
+        dropout: share of the 128 units dropped in training, in [0, 1).
+
+    Returns:
+        A model from images, shape (batch, image_size, image_size, 3) in [0, 255], to
+        the probability of a tumour, float32, shape (batch, 1).
+    """
+    inputs = _image(image_size)
+    x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    for block, filters in enumerate((32, 64, 128, 256), start=1):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"block{block}_conv")(x)
+        x = layers.LeakyReLU(name=f"block{block}_relu")(x)
+        x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+        # 0.9, not 0.99: a few hundred steps must suffice for the moving averages
+        x = layers.BatchNormalization(momentum=0.9, name=f"block{block}_norm")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(128, name="dense1")(x)
+    x = layers.LeakyReLU(name="dense1_relu")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(64, name="dense2")(x)
+    x = layers.LeakyReLU(name="dense2_relu")(x)
+    return keras.Model(inputs, _probability(x), name="scratch")
+
+
+def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
+    """Build VGG-16's convolutions, frozen, under a small head that is trained.
+
+    At 128 pixels: 14,879,041 parameters, of which 164,353 are trainable. VGG-16:
+    Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556. Its preprocessing (RGB
+    to BGR, ImageNet mean subtracted, not scaled) is part of the model.
+
+    Args:
+        image_size: side of the square input in pixels, 32 or more.
+        dropout: share of the 256 units dropped in training, in [0, 1).
+
+    Returns:
+        A model from images, shape (batch, image_size, image_size, 3) in [0, 255], to
+        the probability of a tumour, float32, shape (batch, 1).
+    """
+    inputs = _image(image_size)
+    x = keras.applications.vgg16.preprocess_input(inputs)
+    vgg = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
+    for layer in vgg.layers:
+        layer.trainable = False
+    x = layers.GlobalAveragePooling2D(name="features")(vgg.output)
+    x = layers.Dense(256, activation="relu", name="dense1")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(128, activation="relu", name="dense2")(x)
+    return keras.Model(inputs, _probability(x), name="vgg")
+
+
+def backbone(vgg: keras.Model) -> keras.Model:
+    """Return the frozen part: images to 512 features; shares the model's layers."""
+    return keras.Model(vgg.input, vgg.get_layer("features").output, name="backbone")
+
+
+def head(vgg: keras.Model) -> keras.Model:
+    """Return the trained part: 512 features to a probability; shares the layers."""
+    return keras.Model(vgg.get_layer("features").output, vgg.output, name="head")
+
+
+def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras.Model:
+    """Build a network by name and load its weights, for use and not for training.
+
+    Args:
+        name: scratch or vgg.
+        image_size: side of the input it was trained for, in pixels.
+        convolutions: the file of VGG-16's convolutions; unused for scratch, which
+            has its own.
+        trained: the folder that the training stage wrote.
+
+    Raises:
+        InputError: a weights file does not fit the network.
+    """
+    if name == "scratch":
+        model = scratch_cnn(image_size, dropout=0)
+        load_weights(model, trained / SCRATCH_FILE)
+    else:
+        model = vgg16_classifier(image_size, dropout=0)
+        load_weights(backbone(model), convolutions)
+        load_weights(head(model), trained / HEAD_FILE)
+    return model
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights alone; of a compiled model Keras would add the optimizer's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    keras.Model(model.inputs, model.outputs).save_weights(path)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Load a weights file into a model of the same architecture.
+
+    Raises:
+        InputError: the file is missing, damaged or of another architecture.
+    """
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected weights of '{model.name}' "
+            f"({model.count_params():,} parameters), could not load them "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+
+
+def _image(size: int) -> keras.KerasTensor:
+    return keras.Input((size, size, 3), name="image")
+
+
+def _probability(x: keras.KerasTensor) -> keras.KerasTensor:
+    # float32 also under mixed precision: a bfloat16 probability has two digits
+    return layers.Dense(1, activation="sigmoid", dtype="float32", name="tumour")(x)

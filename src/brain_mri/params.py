@@ -1,0 +1,150 @@
+"""Check a section of params.yaml against the function that it feeds.
+
+This module knows no key: what a parameter may be stands in the annotations of the
+functions that take it. So a new parameter of one stage invalidates no other.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from brain_mri.errors import InputError
+
+FILE = Path("params.yaml")
+
+Count = Annotated[int, Ge(1)]
+NonNegative = Annotated[int, Ge(0)]
+Seed = Annotated[int, Ge(0), Lt(2**32)]  # what NumPy and Keras both accept
+Rate = Annotated[float, Gt(0), Le(1)]
+Proportion = Annotated[float, Gt(0), Lt(1)]
+Share = Annotated[float, Ge(0), Lt(1)]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-4 and 1e-05 as numbers, as YAML 1.2 (and DVC) does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(path: Path = FILE) -> dict[str, Any]:
+    """Read a parameter file.
+
+    Raises:
+        InputError: the file is missing, is not YAML or is not a mapping.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid YAML ({reason})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected keys with values, got {values!r}")
+    return values
+
+
+def arguments(
+    function: Callable[..., Any], section: str, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the keyword-only arguments of a function, checked and converted.
+
+    Each is looked up in `section` first, then at the top level.
+
+    Raises:
+        InputError: a key is missing, mistyped or out of range.
+    """
+    return {
+        name: _checked(*_find(name, section, values), annotation)
+        for name, annotation in annotations(function).items()
+    }
+
+
+def annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names and annotations of a function's keyword-only parameters."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check(
+    values: Mapping[str, Any],
+    takes: Mapping[str, Any],
+    others: Iterable[str] = (),
+) -> None:
+    """Check a whole parameter file.
+
+    Args:
+        values: the file, as `load` reads it.
+        takes: for each dotted key that a stage takes, the annotation it must fit.
+        others: keys that no stage takes, such as those used by dvc.yaml itself.
+
+    Raises:
+        InputError: a key is missing, mistyped, out of range, or nothing takes it.
+    """
+    there = _flatten(values)
+    known = [*takes, *others]
+    for key in there:
+        if key not in known:
+            raise InputError(f"{FILE}: nothing takes '{key}'{_guess(key, known)}")
+    for key in known:
+        if key not in there:
+            raise InputError(f"{FILE}: '{key}' is missing{_guess(key, there)}")
+    for key, annotation in takes.items():
+        _checked(key, there[key], annotation)
+
+
+def _find(name: str, section: str, values: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the dotted key that holds a parameter, and its value."""
+    inside = values.get(section, {})
+    if isinstance(inside, dict) and name in inside:
+        return f"{section}.{name}", inside[name]
+    if name in values and not isinstance(values[name], dict):
+        return name, values[name]
+    there = [*(inside if isinstance(inside, dict) else ()), *values]
+    raise InputError(
+        f"{FILE}: '{name}' is missing, in section '{section}' or at the top level"
+        + _guess(name, there)
+    )
+
+
+def _checked(key: str, value: Any, annotation: Any) -> Any:
+    adapter = TypeAdapter(
+        annotation, config=ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=False)
+    )
+    try:
+        checked = adapter.validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].replace("Input", "input", 1)
+        raise InputError(f"{FILE}: {key}: {reason}, received {value!r}") from error
+    if isinstance(value, bool) and not isinstance(checked, bool):
+        raise InputError(f"{FILE}: {key}: expected a number, received {value!r}")
+    return checked
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return every leaf of a nested mapping under its dotted key."""
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            leaves |= _flatten(value, f"{prefix}{name}.")
+        else:
+            leaves[f"{prefix}{name}"] = value
+    return leaves
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,86 @@
+"""Read from dvc.yaml what each stage runs, depends on and takes."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brain_mri import params
+from brain_mri.errors import InputError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Hold one stage of dvc.yaml: `params` are dotted keys, the rest as written."""
+
+    name: str
+    script: Path
+    cmd: str
+    deps: list[str]
+    params: list[str]
+
+
+def stages(root: Path) -> list[Stage]:
+    """Return the stages of `root`/dvc.yaml in their order.
+
+    Raises:
+        InputError: there is no dvc.yaml, so this is not the project's folder.
+    """
+    return [_stage(name, entry) for name, entry in _read(root)["stages"].items()]
+
+
+def templates(root: Path) -> list[str]:
+    """Return the parameters that dvc.yaml itself puts into its commands and paths."""
+    text = (root / "dvc.yaml").read_text(encoding="utf-8")
+    found = set(re.findall(r"\$\{([\w.]+)\}", text))
+    return sorted(name for name in found if name.split(".")[0] not in ("key", "item"))
+
+
+def check_params(root: Path) -> None:
+    """Check the whole of `root`/params.yaml against all the stages it feeds.
+
+    Raises:
+        InputError: a key is missing, misspelt, mistyped or out of range.
+    """
+    takes: dict[str, Any] = {}
+    for stage in stages(root):
+        annotations = params.annotations(load_main(root / stage.script))
+        takes |= {key: annotations[key.split(".")[-1]] for key in stage.params}
+    params.check(params.load(root / params.FILE), takes, templates(root))
+
+
+def load_main(script: Path) -> Callable[..., None]:
+    """Import a stage's script and return its `main`, without running it."""
+    folder = str(script.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{script}: expected a Python script")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def _read(root: Path) -> dict[str, Any]:
+    path = root / "dvc.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: not found; run this in the project's folder")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _stage(name: str, entry: dict[str, Any]) -> Stage:
+    body = entry.get("do", entry)
+    return Stage(
+        name=name,
+        script=Path(re.findall(r"stages/\w+\.py", body["cmd"])[0]),
+        cmd=body["cmd"],
+        deps=body.get("deps", []),
+        params=body.get("params", []),
+    )

@@ -1,0 +1,101 @@
+"""Put every group of images into one part: train, val or test."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri.errors import InputError
+
+PARTS = ("train", "val", "test")
+
+
+def assign_parts(
+    images: pd.DataFrame, *, test_size: float, val_size: float, seed: int
+) -> npt.NDArray[np.str_]:
+    """Return the part of every image, such that no group straddles two parts.
+
+    Within each class the groups are taken in a random order and each goes to the part
+    that is furthest below its share of the images. The order is that of a hash of seed
+    and group: it depends on no file name, no listing and no other image.
+
+    Args:
+        images: columns group and y_true (0 or 1), shape (n, 2).
+        test_size: share of the images for test, in (0, 1).
+        val_size: share of the remainder for validation, in (0, 1).
+        seed: rules the order of the groups.
+
+    Returns:
+        Strings out of PARTS, shape (n,).
+
+    Raises:
+        InputError: a class has too few groups to be in every part.
+    """
+    groups = images.groupby("group")["y_true"].agg(["size", "mean"])
+    rank = {group: _rank(seed, group) for group in groups.index}
+    part_of: dict[str, str] = {}
+    for label in (0, 1):
+        # a group that spans both classes is stratified by its majority
+        members = groups[(groups["mean"] >= 0.5) == bool(label)]
+        ordered = members.loc[sorted(members.index, key=lambda group: rank[group])]
+        part_of |= _fill(ordered["size"], _shares(test_size, val_size), label)
+    return images["group"].map(part_of).to_numpy(dtype=np.str_)
+
+
+def shared_groups(group: npt.ArrayLike, part: npt.ArrayLike) -> int:
+    """Count the groups that lie in more than one part."""
+    table = pd.DataFrame({"group": np.asarray(group), "part": np.asarray(part)})
+    return int((table.groupby("group")["part"].nunique() > 1).sum())
+
+
+def summary(split: pd.DataFrame) -> dict[str, object]:
+    """Count images and groups in every part and class, and the groups shared.
+
+    Args:
+        split: columns group, y_true and part.
+
+    Raises:
+        InputError: a group lies in two parts.
+    """
+    shared = shared_groups(split["group"], split["part"])
+    if shared:
+        raise InputError(f"{shared} groups lie in more than one part: this would leak")
+    counts: dict[str, object] = {"groups_shared": shared}
+    for part in PARTS:
+        rows = split[split["part"] == part]
+        counts[part] = {
+            "images": len(rows),
+            "groups": int(rows["group"].nunique()),
+            "no": int((rows["y_true"] == 0).sum()),
+            "yes": int((rows["y_true"] == 1).sum()),
+        }
+    return counts
+
+
+def _shares(test_size: float, val_size: float) -> dict[str, float]:
+    rest = 1 - test_size
+    return {"train": rest * (1 - val_size), "val": rest * val_size, "test": test_size}
+
+
+def _rank(seed: int, group: str) -> str:
+    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+
+
+def _fill(sizes: pd.Series, shares: dict[str, float], label: int) -> dict[str, str]:
+    """Give each group, in order, to the part that is furthest below its share."""
+    images = dict.fromkeys(PARTS, 0)
+    part_of = {}
+    for group, size in sizes.items():
+        part = min(PARTS, key=lambda part: images[part] / shares[part])
+        part_of[str(group)] = part
+        images[part] += size
+    empty = [part for part in PARTS if part not in part_of.values()]
+    if empty:
+        raise InputError(
+            f"class {('no', 'yes')[label]!r} has {len(sizes)} groups of distinct "
+            f"images, too few for parts {', '.join(PARTS)} at these sizes "
+            f"({', '.join(empty)} would be empty): add images, or change "
+            "split.test_size or split.val_size in params.yaml"
+        )
+    return part_of

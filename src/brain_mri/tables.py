@@ -1,0 +1,52 @@
+"""Read and write the small tables and summaries that Git keeps."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brain_mri.errors import InputError
+
+
+def write_json(path: Path, values: Mapping[str, object]) -> None:
+    """Write a summary, readable and the same each time; what is undefined is null.
+
+    Raises:
+        ValueError: a value is NaN or infinite, which JSON cannot say.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(values, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table with the same line ends on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a summary.
+
+    Raises:
+        InputError: the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table; ids and names are text, also where they look like numbers.
+
+    Raises:
+        InputError: the file is missing or no table.
+    """
+    text = dict.fromkeys(("image_id", "group", "file", "label", "reason", "flags"), str)
+    try:
+        return pd.read_csv(path, dtype=text, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a table ({error})") from error

@@ -1,0 +1,50 @@
+"""Start a stage: find the code beside it, check its parameters, call it.
+
+The one place where a script is told where the library lies. An installed copy would
+be that of the main working tree, also in a queued or `--temp` experiment, which must
+run its own.
+"""
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+# TensorFlow's start-up notes on missing GPUs would hide the progress.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from brain_mri import params
+from brain_mri.errors import InputError
+
+
+def run(main: Callable[..., None], section: str) -> None:
+    """Call a stage with its paths from the command line and its numbers checked.
+
+    Positional parameters of `main` are command-line arguments, in that order; its
+    keyword-only parameters come from `section` of params.yaml, or from its top level.
+    Bad input ends in one line on stderr and exit status 1.
+    """
+    paths = _parse(main, sys.argv[1:])
+    try:
+        main(*paths, **params.arguments(main, section, params.load()))
+    except (InputError, OSError) as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{Path(sys.argv[0]).stem}: interrupted, nothing to keep")
+
+
+def _parse(main: Callable[..., None], argv: list[str]) -> list[Any]:
+    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
+    positional = [
+        p
+        for p in inspect.signature(main, eval_str=True).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY
+    ]
+    for parameter in positional:
+        parser.add_argument(parameter.name, type=parameter.annotation)
+    arguments = parser.parse_args(argv)
+    return [getattr(arguments, parameter.name) for parameter in positional]

@@ -1,0 +1,47 @@
+"""split: put every group of images into one part, and show that none is shared."""
+
+from pathlib import Path
+
+from _stage import run
+
+from brain_mri import arrays, images, splitting, tables
+from brain_mri.params import Proportion, Seed
+
+
+def main(
+    manifest: Path,
+    crop_table: Path,
+    cropped: Path,
+    parts: Path,
+    table: Path,
+    summary: Path,
+    *,
+    test_size: Proportion,
+    val_size: Proportion,
+    seed: Seed,
+) -> None:
+    groups = tables.read_csv(manifest)[["image_id", "group"]]
+    split = tables.read_csv(crop_table).merge(groups, on="image_id", validate="1:1")
+    split["y_true"] = split["label"].map(images.CLASSES.index)
+    split["part"] = splitting.assign_parts(
+        split, test_size=test_size, val_size=val_size, seed=seed
+    )
+    counts = splitting.summary(split)
+    # by id, so that no later step can depend on file names
+    split = split.sort_values("image_id", ignore_index=True)
+    for part in splitting.PARTS:
+        rows = split[split["part"] == part]
+        arrays.write(
+            parts / part,
+            rows[["image_id", "group", "y_true"]],
+            (images.decode(cropped / file).grey[None] for file in rows["file"]),
+        )
+    tables.write_csv(table, split[["image_id", "group", "y_true", "part"]])
+    tables.write_json(summary, counts)
+    print(f"split: {counts['groups_shared']} groups shared between parts")
+    for part in splitting.PARTS:
+        print(f"split: {part} {counts[part]}")
+
+
+if __name__ == "__main__":
+    run(main, section="split")

@@ -1,0 +1,33 @@
+"""vgg_features: run the frozen convolutions once over each image."""
+
+from pathlib import Path
+from typing import Literal
+
+from _stage import run
+
+from brain_mri import arrays
+
+
+def main(
+    weights: Path,
+    train: Path,
+    val: Path,
+    train_features: Path,
+    val_features: Path,
+    *,
+    precision: Literal["float32", "mixed_bfloat16"],
+) -> None:
+    from brain_mri import models, training  # loads TensorFlow
+
+    training.prepare(seed=0, precision=precision)  # nothing here is random
+    size = arrays.read(train).values.shape[1]
+    backbone = models.backbone(models.vgg16_classifier(size, dropout=0))
+    models.load_weights(backbone, weights)
+    for source, out in ((train, train_features), (val, val_features)):
+        part = arrays.read(source)
+        print(f"vgg_features: {len(part.index)} images of {source}", flush=True)
+        arrays.write(out, part.index, training.outputs(backbone, part, training.to_rgb))
+
+
+if __name__ == "__main__":
+    run(main, section="vgg")

@@ -1,0 +1,78 @@
+"""Shared fixtures: the project's folder, and a shrunk copy of it with its own Git."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parents[1]
+SHRUNK = {
+    "image_size": 32,
+    "batch_size": 8,
+    "phantom": {"images": 30, "positives": 0.5, "seed": 3},
+    "augment": {"copies": 1},
+    "scratch": {"epochs": 1},
+    "vgg": {"epochs": 2},
+}
+
+
+def run(folder, *command, check=True):
+    """Run a command in a folder with the environment's programs first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check and result.returncode:
+        raise AssertionError(f"{command}: {result.stdout}{result.stderr}")
+    return result
+
+
+def copy_project(target):
+    """Copy what Git tracks or would track, as a repository of its own."""
+    listed = run(ROOT, "git", "ls-files", "-co", "--exclude-standard", "-z").stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    run(target, "git", "init", "-q", "-b", "main")
+    run(target, "git", "config", "user.name", "test")
+    run(target, "git", "config", "user.email", "test@example.org")
+    return target
+
+
+def shrink(folder):
+    """Make the pipeline quick: few small images, hardly an epoch."""
+    path = folder / "params.yaml"
+    values = yaml.safe_load(path.read_text())
+    for key, value in SHRUNK.items():
+        if isinstance(value, dict):
+            values[key] |= value
+        else:
+            values[key] = value
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def commit(folder, message):
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-q", "-m", message)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """Return a shrunk copy, under a path with spaces, in which the graph has run."""
+    folder = copy_project(tmp_path_factory.mktemp("a clone with spaces") / "brain mri")
+    shrink(folder)
+    commit(folder, "shrink")
+    run(folder, "dvc", "repro")
+    commit(folder, "results")
+    return folder

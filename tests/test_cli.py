@@ -1,0 +1,113 @@
+import json
+import shutil
+
+import pytest
+from conftest import run
+
+
+@pytest.fixture
+def folder(project, tmp_path):
+    """A clone of the shrunk project, so that a test may add to it."""
+    run(tmp_path, "git", "clone", "-q", project, "clone")
+    return tmp_path / "clone"
+
+
+def brain_mri(folder, *arguments, check=True):
+    return run(folder, "brain-mri", *arguments, check=check)
+
+
+def refused(folder, *arguments):
+    """The one line with which a command ends that cannot do what it is asked."""
+    result = brain_mri(folder, *arguments, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_params_passes_and_fails_by_name(folder):
+    assert "all keys known" in brain_mri(folder, "params").stdout
+    path = folder / "params.yaml"
+    good = path.read_text()
+    for old, new, told in [
+        ("lr: 0.001", "lr: -1", "params.yaml: lr: input should be greater than 0"),
+        ("lr: 0.001", "lrr: 0.001", "nothing takes 'lrr'; did you mean 'lr'?"),
+        ("dataset: ", "datset: ", "did you mean 'dataset'?"),
+        ("  dropout: 0.5", "  dropuot: 0.5", "did you mean"),
+        ("copies: 1", "copies: 0.5", "augment.copies: input should be a valid integer"),
+    ]:
+        assert old in good
+        path.write_text(good.replace(old, new, 1))
+        assert told in refused(folder, "params")
+
+
+def test_show_prints_a_column_a_model_and_the_next_command(folder):
+    shown = brain_mri(folder, "show").stdout
+    assert "| test | CNN from scratch | VGG-16, not pretrained |" in shown
+    accuracy = json.loads((folder / "metrics/vgg.json").read_text())["test"]["accuracy"]
+    assert f"{accuracy:.3f}" in shown
+    assert "make imagenet" in shown
+    assert "Not for diagnosis" in shown
+
+
+def test_show_without_metrics_is_one_line(folder):
+    shutil.rmtree(folder / "metrics")
+    assert "metrics/scratch.json: cannot be read" in refused(folder, "show")
+
+
+def test_outside_the_project_is_one_line(tmp_path):
+    assert "run this in the project's folder" in refused(tmp_path, "params")
+    assert "run this in the project's folder" in refused(tmp_path, "add", tmp_path)
+
+
+def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
+    source = tmp_path / "My Scans"
+    shutil.copytree(project / "data" / "phantom", source)
+    (source / "no" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    result = brain_mri(folder, "add", source)
+    assert "30 files in data/raw/my-scans, 1 left out" in result.stdout
+    assert "dvc exp run -S dataset=data/raw/my-scans" in result.stdout
+    assert "left out no/gone.jpg: a broken link" in result.stderr
+    status = run(folder, "git", "status", "--porcelain", "-uall").stdout
+    assert set(status.split()) == {
+        "??",
+        "data/raw/.gitignore",
+        "data/raw/my-scans.dvc",
+    }
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-q", "-m", "add")
+    run(folder, "dvc", "repro", "phantom")
+    assert "exists already" in refused(folder, "add", source)
+
+
+def test_a_folder_without_classes_is_one_line(folder, tmp_path):
+    assert "must hold no/" in refused(folder, "add", tmp_path)
+    assert not (folder / "data" / "raw").exists()
+
+
+def test_fetch_without_kagglehub_says_what_to_install(folder):
+    line = refused(folder, "fetch")
+    assert "pip install -e '.[kaggle]'" in line
+
+
+def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch):
+    """Against a stand-in for kagglehub: nothing is downloaded in a test."""
+    download = tmp_path / "download"
+    for label, files in (("no", 98), ("yes", 155)):
+        (download / label).mkdir(parents=True)
+        for i in range(files):
+            (download / label / f"{i}.jpg").write_bytes(b"x")
+    (tmp_path / "kagglehub.py").write_text(
+        "def dataset_download(name):\n"
+        "    assert name == 'navoneel/brain-mri-images-for-brain-tumor-detection'"
+        " + '/versions/1', name\n"
+        f"    return {str(download)!r}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (download / "no" / "0.jpg").rename(tmp_path / "0.jpg")
+    assert "expected 253 files in no/ and yes/, found 252" in refused(folder, "fetch")
+    (tmp_path / "0.jpg").rename(download / "no" / "0.jpg")
+    assert "dvc exp run -S dataset=data/raw/brain-mri" in (
+        brain_mri(folder, "fetch").stdout
+    )

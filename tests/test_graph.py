@@ -1,0 +1,159 @@
+"""dvc.yaml tells the whole truth about what each stage reads."""
+
+import ast
+import re
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from brain_mri import params, pipeline
+
+STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
+VALUES = params.load(ROOT / "params.yaml")
+# Plumbing that cannot change a byte of any output.
+EXEMPT = {"params", "errors", "progress"}
+TENSORFLOW = {"models", "augmentation", "training"}
+
+
+def imported(path):
+    """Names of the brain_mri modules that a file imports, wherever it does so."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "brain_mri":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= set(re.findall(r"^brain_mri\.(\w+)$", node.module))
+        elif isinstance(node, ast.Import):
+            names = " ".join(alias.name for alias in node.names)
+            found |= set(re.findall(r"brain_mri\.(\w+)", names))
+    return found
+
+
+def closure(path):
+    """The same, with what those modules import in turn."""
+    todo, seen = imported(path), set()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        todo |= imported(ROOT / "src" / "brain_mri" / f"{name}.py") - seen
+    return seen
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_deps_are_the_code_that_is_imported(name):
+    stage = STAGES[name]
+    code = {dep for dep in stage.deps if dep.endswith(".py")}
+    modules = closure(ROOT / stage.script) - EXEMPT
+    assert code == {stage.script.as_posix()} | {
+        f"src/brain_mri/{module}.py" for module in modules
+    }
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_are_those_that_are_read(name):
+    stage = STAGES[name]
+    takes = params.annotations(pipeline.load_main(ROOT / stage.script))
+    section = re.search(r'section="(\w+)"', (ROOT / stage.script).read_text()).group(1)
+    read = {params._find(key, section, VALUES)[0] for key in takes}
+    assert set(stage.params) == read
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_path_of_a_command_is_declared(name):
+    stage = STAGES[name]
+    entry = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    entry = entry.get("do", entry)
+    outs = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
+    declared = [
+        *stage.deps,
+        *(str(next(iter(o))) if isinstance(o, dict) else o for o in outs),
+    ]
+    words = stage.cmd.replace('"', "").split()[2:]
+    for word in words:
+        if name == "evaluate" and word == "${key}":
+            continue
+        # a folder that several declared files lie in counts
+        assert any(d == word or d.startswith(f"{word}/") for d in declared), word
+
+
+def outputs_of(entry):
+    kinds = (entry.get(kind, []) for kind in ("outs", "metrics", "plots"))
+    return {next(iter(o)) if isinstance(o, dict) else o for kind in kinds for o in kind}
+
+
+@pytest.mark.parametrize("name", ["train_scratch", "train_vgg"])
+def test_training_cannot_see_the_test_part(name):
+    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    before_split = {"phantom", "audit", "crop", "split"}
+    todo, seen = [name], set()
+    while todo:
+        current = todo.pop()
+        seen.add(current)
+        deps = set(entries[current]["deps"])
+        assert not any("test" in dep for dep in deps), current
+        # whole-set folders would let the test images in by another door
+        if current not in before_split:
+            assert not deps & {"data/split", "data/cropped", "data/split.csv"}
+        makers = {
+            maker
+            for maker, entry in entries.items()
+            if outputs_of(entry.get("do", entry)) & deps
+        }
+        todo += sorted(makers - seen - before_split)
+    assert "augment" in seen
+
+
+def test_dependencies_never_name_a_folder_of_code():
+    for stage in STAGES.values():
+        assert not {"src", "stages", "src/brain_mri"} & set(stage.deps)
+
+
+def test_outputs_keep_the_run_cache():
+    """`cache: false` under outs, or `persist`, would switch it off."""
+    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for entry in entries.values():
+        entry = entry.get("do", entry)
+        assert all(isinstance(out, str) for out in entry.get("outs", []))
+        for kind in ("metrics", "plots"):
+            for out in entry.get(kind, []):
+                assert out[next(iter(out))]["cache"] is False
+    assert "persist" not in (ROOT / "dvc.yaml").read_text()
+
+
+def test_tensorflow_loads_only_where_it_may():
+    modules = (ROOT / "src" / "brain_mri").glob("*.py")
+    loading = {
+        path.stem
+        for path in modules
+        if re.search(r"^\s*(import|from) (keras|tensorflow)", path.read_text(), re.M)
+    }
+    assert loading == TENSORFLOW
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_module_loads_without_tensorflow(name):
+    """So that parameters are checked first: heavy imports stand inside `main`."""
+    tree = ast.parse((ROOT / STAGES[name].script).read_text())
+    top = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "brain_mri"
+        for alias in node.names
+    }
+    assert not top & TENSORFLOW
+
+
+def test_the_committed_parameters_are_good():
+    pipeline.check_params(ROOT)
+
+
+def test_every_stage_says_what_it_does():
+    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for entry in entries.values():
+        assert entry.get("do", entry)["desc"].endswith(".")
+
+
+def test_no_registry_host_stands_in_a_lock():
+    for path in ROOT.glob("requirements*.txt"):
+        assert "//" not in path.read_text()

@@ -1,0 +1,132 @@
+from typing import Annotated, Literal
+
+import pytest
+from annotated_types import Ge
+
+from brain_mri import params
+from brain_mri.errors import InputError
+
+
+def feed(
+    path,
+    *,
+    lr: params.Rate,
+    copies: params.NonNegative,
+    test_size: params.Proportion,
+    seed: params.Seed,
+    model: Literal["scratch", "vgg"],
+): ...
+
+
+GOOD = """
+lr: 0.001
+seed: 7
+model: vgg
+part: {copies: 2, test_size: 0.2}
+"""
+
+
+def arguments(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return params.arguments(feed, "part", params.load(path))
+
+
+@pytest.mark.parametrize(
+    "written", ["1e-4", "1E-4", "0.0001", "1.0e-4", '"1e-4"', "+1e-4", ".1e-3"]
+)
+def test_every_way_to_write_a_number_means_the_number(tmp_path, written):
+    assert arguments(tmp_path, GOOD.replace("0.001", written))["lr"] == 1e-4
+
+
+def test_the_form_that_dvc_writes_is_a_number(tmp_path):
+    lr = arguments(tmp_path, GOOD.replace("0.001", "1e-05"))["lr"]
+    assert lr == 1e-5
+    assert isinstance(lr, float)
+
+
+def test_a_whole_number_is_a_float_where_a_float_is_due(tmp_path):
+    lr = arguments(tmp_path, GOOD.replace("0.001", "1"))["lr"]
+    assert isinstance(lr, float)
+
+
+def test_a_word_with_an_e_stays_a_word(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: e4\nb: 1e\nc: 12e3a")
+    assert params.load(path) == {"a": "e4", "b": "1e", "c": "12e3a"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("lr: 0.001", "lr: -1", ["lr", "greater than 0", "-1"]),
+        ("lr: 0.001", "lr: abc", ["lr", "number", "'abc'"]),
+        ("lr: 0.001", "lr: .nan", ["lr", "finite"]),
+        ("lr: 0.001", "lr: true", ["lr", "number", "True"]),
+        ("lr: 0.001", "lr: null", ["lr", "number", "None"]),
+        ("lr: 0.001", "lr: [1, 2]", ["lr", "number"]),
+        ("lr: 0.001", "lrr: 0.001", ["'lr' is missing", "did you mean 'lrr'"]),
+        ("copies: 2, ", "", ["'copies' is missing", "part"]),
+        ("copies: 2", "copies: 0.5", ["part.copies", "integer", "0.5"]),
+        ("copies: 2", "copies: -1", ["part.copies", "greater than or equal to 0"]),
+        ("copies: 2", "copeis: 2", ["'copies' is missing", "did you mean 'copeis'"]),
+        ("test_size: 0.2", "test_size: 1.5", ["part.test_size", "less than 1", "1.5"]),
+        ("model: vgg", "model: vgh", ["model", "'scratch' or 'vgg'", "'vgh'"]),
+        ("seed: 7", "seed: 4294967296", ["seed", "less than 4294967296"]),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, old, new, told):
+    assert old in GOOD
+    with pytest.raises(InputError) as error:
+        arguments(tmp_path, GOOD.replace(old, new))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in told:
+        assert part in message
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "a: 'x", "\tb: 1"])
+def test_a_file_that_is_no_mapping_is_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        params.load(path)
+    assert "params.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_section_goes_before_the_top_level():
+    def phantom(*, seed: params.Seed): ...
+
+    values = {"seed": 7, "phantom": {"seed": 0}}
+    assert params.arguments(phantom, "phantom", values) == {"seed": 0}
+    assert params.arguments(phantom, "other", values) == {"seed": 7}
+
+
+TAKES = {"lr": params.Rate, "vgg.epochs": Annotated[int, Ge(1)]}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"lr": 0.1, "vgg": {"epochs": 2, "x": 1}, "dataset": "d"}, "'vgg.x'"),
+        ({"lr": 0.1, "vgg": {"epoch": 2}, "dataset": "d"}, "did you mean 'vgg.epochs'"),
+        ({"lr": 0.1, "vgg": {}, "dataset": "d"}, "'vgg.epochs' is missing"),
+        ({"lr": 0.1, "vgg": {"epochs": 2}}, "'dataset' is missing"),
+        ({"lr": 0.1, "vgg": 3, "dataset": "d"}, "nothing takes 'vgg'"),
+        ({"lr": 0.1, "vgg": {"epochs": 0}, "dataset": "d"}, "vgg.epochs"),
+    ],
+)
+def test_the_whole_file_is_checked(values, told):
+    with pytest.raises(InputError) as error:
+        params.check(values, TAKES, ["dataset"])
+    assert told in str(error.value)
+
+
+def test_a_good_file_passes():
+    params.check({"lr": 0.1, "vgg": {"epochs": 2}, "dataset": "d"}, TAKES, ["dataset"])

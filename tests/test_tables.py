@@ -1,0 +1,40 @@
+import pandas as pd
+import pytest
+
+from brain_mri import tables
+from brain_mri.errors import InputError
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    table = pd.DataFrame(
+        {"image_id": ["001234567e10"], "group": ["0012"], "reason": [""], "n": [3]}
+    )
+    tables.write_csv(tmp_path / "t.csv", table)
+    back = tables.read_csv(tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(back, table, check_dtype=False)
+    assert b"\r" not in (tmp_path / "t.csv").read_bytes()
+
+
+def test_undefined_is_null_and_nan_is_refused(tmp_path):
+    tables.write_json(tmp_path / "m" / "s.json", {"a": None, "b": 0.5})
+    assert tables.read_json(tmp_path / "m" / "s.json") == {"a": None, "b": 0.5}
+    with pytest.raises(ValueError, match="Out of range float"):
+        tables.write_json(tmp_path / "s.json", {"a": float("nan")})
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[[["])
+def test_what_cannot_be_read_is_named(tmp_path, text):
+    path = tmp_path / "s.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"s\.json: cannot be read"):
+        tables.read_json(path)
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_a_table_that_cannot_be_read_is_named(tmp_path, text):
+    path = tmp_path / "t.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"t\.csv: cannot be read"):
+        tables.read_csv(path)

@@ -1,0 +1,125 @@
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from brain_mri import models, training  # noqa: E402
+from brain_mri.arrays import Packed  # noqa: E402
+
+
+def part(n=20, seed=0):
+    rng = np.random.default_rng(seed)
+    y_true = np.arange(n) % 2
+    images = rng.integers(0, 100, (n, 32, 32)) + 100 * y_true[:, None, None]
+    index = pd.DataFrame({"y_true": y_true})
+    return Packed(images.astype(np.uint8), index)
+
+
+def fit(seed=3, epochs=2):
+    training.prepare(seed)
+    model = models.scratch_cnn(32, 0.5)
+    history = training.fit(
+        model,
+        part(),
+        part(seed=1),
+        lr=1e-3,
+        epochs=epochs,
+        batch_size=8,
+        seed=seed,
+        prepare=training.to_rgb,
+    )
+    return model, history
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_same_seed_same_bytes(tmp_path):
+    hashes, histories = [], []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        model, history = fit(seed)
+        models.save_weights(model, tmp_path / f"{name}.weights.h5")
+        hashes.append(sha256(tmp_path / f"{name}.weights.h5"))
+        histories.append(history)
+    assert hashes[0] == hashes[1] != hashes[2]
+    pd.testing.assert_frame_equal(histories[0], histories[1])
+
+
+def test_the_optimizer_is_not_saved(tmp_path):
+    model, _ = fit()
+    path = tmp_path / "trained.weights.h5"
+    models.save_weights(model, path)
+    assert path.stat().st_size < 1.3 * 4 * model.count_params()
+    models.load_weights(models.scratch_cnn(32, 0), path)
+
+
+def test_history_has_a_row_an_epoch():
+    _, history = fit()
+    assert history["epoch"].tolist() == [1, 2]
+    assert set(history.columns) == {"epoch"} | {
+        prefix + name
+        for prefix in ("", "val_")
+        for name in ("loss", "accuracy", "roc_auc")
+    }
+
+
+def test_the_learning_rate_falls_to_zero():
+    model, _ = fit()
+    schedule = model.optimizer._learning_rate  # Keras has no public name for it
+    steps = 2 * 3  # epochs, batches of 8 in 20 images
+    assert float(schedule(0)) == pytest.approx(1e-3)
+    assert float(schedule(steps)) == pytest.approx(0, abs=1e-9)
+    assert int(model.optimizer.iterations) == steps
+
+
+def test_each_epoch_sees_every_image_once_in_another_order():
+    batches = training.Batches(part(), 8, seed=0)
+    orders = []
+    for _ in range(2):
+        labels = np.concatenate([batches[i][1] for i in range(len(batches))])
+        assert len(labels) == 20
+        assert sorted(batches.order) == list(range(20))
+        orders.append(batches.order.tolist())
+        batches.on_epoch_end()
+    assert orders[0] != orders[1]
+
+
+def test_without_a_seed_the_order_is_kept():
+    batches = training.Batches(part(), 8)
+    batches.on_epoch_end()
+    assert batches.order.tolist() == list(range(20))
+    images, labels = batches[2]
+    assert (images == part().values[16:]).all()
+    assert labels.tolist() == [[0], [1], [0], [1]]
+
+
+def test_grey_becomes_three_equal_channels_of_levels():
+    rgb = training.to_rgb(np.array([[[0, 255]]], np.uint8))
+    assert rgb.shape == (1, 1, 2, 3)
+    assert rgb.dtype == np.float32
+    assert rgb[0, 0].tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_outputs_come_in_order_and_float32():
+    training.prepare(0)
+    model = models.scratch_cnn(32, 0)
+    many = part(70)
+    scores = training.predict(model, many, training.to_rgb)
+    one = model.predict_on_batch(training.to_rgb(many.values[69:]))
+    assert scores.shape == (70, 1)
+    assert scores.dtype == np.float32
+    assert np.allclose(scores[69], one, atol=1e-6)
+
+
+def test_mixed_precision_still_gives_float32_probabilities():
+    try:
+        training.prepare(0, "mixed_bfloat16")
+        model = models.scratch_cnn(32, 0)
+        assert model.get_layer("block1_conv").compute_dtype == "bfloat16"
+        assert model.output.dtype == "float32"
+    finally:
+        training.prepare(0)
