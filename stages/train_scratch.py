@@ -25,6 +25,7 @@ def main(
     from brain_mri import models, training  # loads TensorFlow
 
     training.prepare(seed, precision)
+    training.hint(precision)
     images = arrays.read(train)
     model = models.scratch_cnn(images.values.shape[1], dropout)
     curve = training.fit(

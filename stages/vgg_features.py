@@ -20,6 +20,7 @@ def main(
     from brain_mri import models, training  # loads TensorFlow
 
     training.prepare(seed=0, precision=precision)  # nothing here is random
+    training.hint(precision)
     size = arrays.read(train).values.shape[1]
     backbone = models.backbone(models.vgg16_classifier(size, dropout=0))
     models.load_weights(backbone, weights)

@@ -77,24 +77,30 @@ def test_the_learning_rate_falls_to_zero():
 
 
 def test_each_epoch_sees_every_image_once_in_another_order():
-    batches = training.Batches(part(), 8, seed=0)
-    orders = []
-    for _ in range(2):
-        labels = np.concatenate([batches[i][1] for i in range(len(batches))])
-        assert len(labels) == 20
-        assert sorted(batches.order) == list(range(20))
-        orders.append(batches.order.tolist())
-        batches.on_epoch_end()
-    assert orders[0] != orders[1]
+    first, second = (training.epoch_order(20, 0, epoch).tolist() for epoch in (1, 2))
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+    assert first == training.epoch_order(20, 0, 1).tolist()
+    assert first != training.epoch_order(20, 1, 1).tolist()
 
 
-def test_without_a_seed_the_order_is_kept():
-    batches = training.Batches(part(), 8)
-    batches.on_epoch_end()
-    assert batches.order.tolist() == list(range(20))
-    images, labels = batches[2]
-    assert (images == part().values[16:]).all()
-    assert labels.tolist() == [[0], [1], [0], [1]]
+def test_batches_follow_the_rows_and_end_short():
+    rows = np.array([19, 0, 1, 2, 3])
+    served = list(training.batches(part(), rows, 2))
+    assert [len(values) for values, _ in served] == [2, 2, 1]
+    assert (served[0][0] == part().values[[19, 0]]).all()
+    assert [y.tolist() for _, y in served] == [[[1], [0]], [[1], [0]], [[1]]]
+
+
+def test_history_is_what_keras_itself_measures():
+    model, history = fit()
+    val = part(seed=1)
+    images, y_true = training.to_rgb(val.values), val.y_true[:, np.newaxis]
+    loss, accuracy, roc_auc = model.evaluate(images, y_true, batch_size=8, verbose=0)
+    last = history.iloc[-1]
+    assert last["val_loss"] == pytest.approx(loss, abs=1e-5)
+    assert last["val_accuracy"] == pytest.approx(accuracy, abs=1e-5)
+    assert last["val_roc_auc"] == pytest.approx(roc_auc, abs=1e-5)
 
 
 def test_grey_becomes_three_equal_channels_of_levels():

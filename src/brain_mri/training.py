@@ -1,6 +1,8 @@
 """Fit a network for a fixed number of epochs, the same way each time."""
 
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,6 +11,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from brain_mri.arrays import Packed
+
+Prepare = Callable[[npt.NDArray], npt.NDArray]
+
+# Fixed: it is no parameter of the result, yet changes its last bits.
+PREDICTED_AT_ONCE = 64
 
 
 def prepare(seed: int, precision: str = "float32") -> None:
@@ -29,46 +36,35 @@ def prepare(seed: int, precision: str = "float32") -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def hint(precision: str) -> None:
+    """Print that mixed_bfloat16 would be faster, where the processor has it."""
+    flags = Path("/proc/cpuinfo")  # Linux alone says it in a file
+    text = flags.read_text(encoding="utf-8") if flags.is_file() else ""
+    if precision == "float32" and re.search(r"\b(avx512_bf16|amx_bf16)\b", text):
+        print("This processor is faster with -S precision=mixed_bfloat16", flush=True)
+
+
 def to_rgb(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Repeat grey images, shape (n, size, size), as (n, size, size, 3) in [0, 255]."""
     return np.repeat(images[..., np.newaxis], 3, axis=-1).astype(np.float32)
 
 
-class Batches(keras.utils.PyDataset):
-    """Serve a packed part in batches, reshuffled by seed and epoch if there is a seed.
+def batches(
+    part: Packed, rows: npt.NDArray[np.int64], size: int, prepare: Prepare = np.asarray
+) -> Iterator[tuple[npt.NDArray, npt.NDArray[np.float32]]]:
+    """Yield prepared values and labels, shape (<= size, 1), for rows in that order.
 
     A batch is read from disk when it is asked for, so a part need not fit in memory.
     """
+    y_true = part.y_true.astype(np.float32)[:, np.newaxis]
+    for start in range(0, len(rows), size):
+        chosen = rows[start : start + size]
+        yield prepare(part.values[chosen]), y_true[chosen]
 
-    def __init__(
-        self,
-        part: Packed,
-        batch_size: int,
-        seed: int | None = None,
-        prepare: Callable[[npt.NDArray], npt.NDArray] = np.asarray,
-    ) -> None:
-        super().__init__()
-        self.part, self.batch_size, self.prepare = part, batch_size, prepare
-        self.seed, self.epoch = seed, 0
-        self.order = self._order()
 
-    def __len__(self) -> int:
-        return -(-len(self.part.index) // self.batch_size)
-
-    def __getitem__(self, i: int) -> tuple[npt.NDArray, npt.NDArray[np.float32]]:
-        rows = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-        y_true = self.part.y_true[rows].astype(np.float32)
-        return self.prepare(self.part.values[rows]), y_true[:, np.newaxis]
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.order = self._order()
-
-    def _order(self) -> npt.NDArray[np.int64]:
-        rows = np.arange(len(self.part.index))
-        if self.seed is None:
-            return rows
-        return np.random.default_rng([self.seed, self.epoch]).permutation(rows)
+def epoch_order(n: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Return the order of n images in one epoch, from the seed and epoch alone."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 def fit(
@@ -80,7 +76,7 @@ def fit(
     epochs: int,
     batch_size: int,
     seed: int,
-    prepare: Callable[[npt.NDArray], npt.NDArray] = np.asarray,
+    prepare: Prepare = np.asarray,
 ) -> pd.DataFrame:
     """Train a model in place and return its history, a row per epoch.
 
@@ -92,42 +88,54 @@ def fit(
         Columns epoch (from 1), loss, accuracy, roc_auc and the same with val_ before,
         rounded to 6 digits.
     """
-    batches = Batches(train, batch_size, seed, prepare)
-    schedule = keras.optimizers.schedules.CosineDecay(lr, epochs * len(batches))
+    n = len(train.index)
+    steps = epochs * -(-n // batch_size)
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
+        optimizer=keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(lr, steps)
+        ),
         loss="binary_crossentropy",
         metrics=["accuracy", keras.metrics.AUC(name="roc_auc")],
     )
-    history = model.fit(
-        batches,
-        validation_data=Batches(val, batch_size, prepare=prepare),
-        epochs=epochs,
-        shuffle=False,  # Batches does it, by seed
-        verbose=2,
-    )
-    table = pd.DataFrame(history.history).round(6)
-    table.insert(0, "epoch", np.arange(1, epochs + 1))
-    return table
+    history = []
+    for epoch in range(1, epochs + 1):
+        rows = epoch_order(n, seed, epoch)
+        model.reset_metrics()
+        seen = _over(batches(train, rows, batch_size, prepare), model.train_on_batch)
+        model.reset_metrics()
+        rows = np.arange(len(val.index))
+        held = _over(batches(val, rows, batch_size, prepare), model.test_on_batch)
+        scores = seen | {f"val_{name}": value for name, value in held.items()}
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        print(f"{model.name}: epoch {epoch}/{epochs}  {shown}", flush=True)
+        history.append({"epoch": epoch, **scores})
+    return pd.DataFrame(history).round(6)
+
+
+def _over(
+    source: Iterator[tuple[npt.NDArray, npt.NDArray[np.float32]]],
+    step: Callable[..., dict[str, float]],
+) -> dict[str, float]:
+    """Take a step on each batch; return loss and metrics over all of them."""
+    scores: dict[str, float] = {}
+    for values, y_true in source:
+        scores = step(values, y_true, return_dict=True)
+    return {name: float(value) for name, value in scores.items()}
 
 
 def predict(
-    model: keras.Model,
-    part: Packed,
-    prepare: Callable[[npt.NDArray], npt.NDArray] = np.asarray,
-) -> npt.NDArray:
+    model: keras.Model, part: Packed, prepare: Prepare = np.asarray
+) -> npt.NDArray[np.float32]:
     """Return the model's output for every row of a part, shape (n, outputs)."""
     return np.concatenate(list(outputs(model, part, prepare)))
 
 
 def outputs(
-    model: keras.Model,
-    part: Packed,
-    prepare: Callable[[npt.NDArray], npt.NDArray] = np.asarray,
+    model: keras.Model, part: Packed, prepare: Prepare = np.asarray
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the model's output batch by batch, float32, in bounded memory."""
-    # The batch size is fixed: it is no parameter of the result, yet changes its bits.
-    batches = Batches(part, 64, prepare=prepare)
-    for i in tqdm(range(len(batches)), desc=model.name, leave=False, mininterval=1):
-        images, _ = batches[i]
-        yield model.predict_on_batch(images).astype(np.float32)
+    """Yield the model's output batch by batch, in bounded memory."""
+    rows = np.arange(len(part.index))
+    total = -(-len(rows) // PREDICTED_AT_ONCE)
+    source = batches(part, rows, PREDICTED_AT_ONCE, prepare)
+    for values, _ in tqdm(source, model.name, total, leave=False, disable=None):
+        yield model.predict_on_batch(values).astype(np.float32)
