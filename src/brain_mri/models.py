@@ -105,7 +105,8 @@ def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights alone; of a compiled model Keras would add the optimizer's."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    keras.Model(model.inputs, model.outputs).save_weights(path)
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)
+    bare.save_weights(path)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
