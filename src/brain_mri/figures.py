@@ -65,6 +65,7 @@ def class_counts(split: pd.DataFrame) -> Figure:
             places, counts[y_true], 0.36, color=colour, label=CLASSES[y_true]
         )
         axis.bar_label(bars)
+    axis.margins(y=0.1)  # room for the numbers
     axis.set_xticks(np.arange(len(counts)), counts.index)
     axis.set(ylabel="images", title="Images in each part")
     axis.legend(title="tumour", frameon=False)
