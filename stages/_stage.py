@@ -21,16 +21,16 @@ from brain_mri import params
 from brain_mri.errors import InputError
 
 
-def run(main: Callable[..., None], section: str) -> None:
+def run(main: Callable[..., None], *sections: str) -> None:
     """Call a stage with its paths from the command line and its numbers checked.
 
     Positional parameters of `main` are command-line arguments, in that order; its
-    keyword-only parameters come from `section` of params.yaml, or from its top level.
+    keyword-only parameters come from params.yaml, its top level or the sections named.
     Bad input ends in one line on stderr and exit status 1.
     """
     paths = _parse(main, sys.argv[1:])
     try:
-        main(*paths, **params.arguments(main, section, params.load()))
+        main(*paths, **params.arguments(main, sections, params.load()))
     except (InputError, OSError) as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:

@@ -20,4 +20,4 @@ def main(dataset: Path, manifest: Path, duplicates: Path, summary: Path) -> None
 
 
 if __name__ == "__main__":
-    run(main, section="audit")
+    run(main)

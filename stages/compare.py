@@ -18,10 +18,12 @@ def main(
     *,
     model: Literal["scratch", "vgg"],
     threshold: Proportion,
+    weights: Literal["imagenet", "random"],
 ) -> None:
     predictions = {"scratch": tables.read_csv(scratch), "vgg": tables.read_csv(vgg)}
     test = {name: table[table["part"] == "test"] for name, table in predictions.items()}
     result = comparison.compare(test["scratch"], test["vgg"], threshold=threshold)
+    result = {"vgg_weights": weights, **result}
     tables.write_json(out, result)
     scores = scoring.score(test[model], threshold)
     headline = {name: scores[name] for name in comparison.HEADLINE}
@@ -30,4 +32,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, section="evaluate")
+    run(main, "evaluate", "vgg")

@@ -24,4 +24,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, section="crop")
+    run(main)

@@ -16,18 +16,18 @@ def main(
     *,
     images: Annotated[int, Ge(10), Le(100_000)],
     positives: Annotated[float, Ge(0.1), Le(0.9)],
-    seed: Seed,
+    generator_seed: Seed,
 ) -> None:
     with tqdm(total=images, desc="phantom", leave=False, mininterval=1) as bar:
         write_phantoms(
             out,
             images=images,
             positives=positives,
-            seed=seed,
+            seed=generator_seed,
             progress=lambda written: bar.update(written - bar.n),
         )
     print(f"phantom: {images} images in {out}")
 
 
 if __name__ == "__main__":
-    run(main, section="phantom")
+    run(main, "phantom")

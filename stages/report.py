@@ -1,7 +1,6 @@
 """report: draw the pictures and write the summary."""
 
 from pathlib import Path
-from typing import Literal
 
 from _stage import run
 
@@ -15,10 +14,9 @@ def main(
     metrics: Path,
     pictures: Path,
     summary: Path,
-    *,
-    weights: Literal["imagenet", "random"],
 ) -> None:
-    names = report.model_names(weights)
+    comparison = tables.read_json(metrics / "comparison.json")
+    names = report.model_names(comparison["vgg_weights"])
     scores = {m: tables.read_json(metrics / f"{m}.json")["test"] for m in MODELS}
     predictions = {m: tables.read_csv(metrics / f"{m}_predictions.csv") for m in MODELS}
     histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in MODELS}
@@ -46,7 +44,7 @@ def main(
         audit=tables.read_json(metrics / "audit.json"),
         split=tables.read_json(metrics / "split.json"),
         scores=scores,
-        comparison=tables.read_json(metrics / "comparison.json"),
+        comparison=comparison,
         champion=tables.read_json(metrics / "selected.json")["model"],
         names=names,
     )
@@ -55,4 +53,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, section="vgg")
+    run(main)

@@ -6,7 +6,7 @@ from typing import Literal
 from _stage import run
 
 from brain_mri import arrays, tables
-from brain_mri.params import Count, Rate, Seed, Share
+from brain_mri.params import Count, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -21,10 +21,11 @@ def main(
     batch_size: Count,
     precision: Literal["float32", "mixed_bfloat16"],
     seed: Seed,
+    threads: NonNegative,
 ) -> None:
     from brain_mri import models, training  # loads TensorFlow
 
-    training.prepare(seed, precision)
+    training.prepare(seed, precision, threads)
     training.hint(precision)
     images = arrays.read(train)
     model = models.scratch_cnn(images.values.shape[1], dropout)
@@ -43,4 +44,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, section="scratch")
+    run(main, "scratch")

@@ -6,7 +6,7 @@ from typing import Literal
 from _stage import run
 
 from brain_mri import arrays, tables
-from brain_mri.params import Count, Rate, Seed, Share
+from brain_mri.params import Count, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -21,10 +21,11 @@ def main(
     batch_size: Count,
     precision: Literal["float32", "mixed_bfloat16"],
     seed: Seed,
+    threads: NonNegative,
 ) -> None:
     from brain_mri import models, training  # loads TensorFlow
 
-    training.prepare(seed, precision)
+    training.prepare(seed, precision, threads)
     # 32 pixels are the least; the head is the same at every image size
     head = models.head(models.vgg16_classifier(32, dropout))
     curve = training.fit(
@@ -41,4 +42,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, section="vgg")
+    run(main, "vgg")

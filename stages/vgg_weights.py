@@ -24,4 +24,4 @@ def main(out: Path, *, weights: Literal["imagenet", "random"], seed: Seed) -> No
 
 
 if __name__ == "__main__":
-    run(main, section="vgg")
+    run(main, "vgg")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHRUNK = {
     "image_size": 32,
     "batch_size": 8,
-    "phantom": {"images": 30, "positives": 0.5, "seed": 3},
+    "phantom": {"images": 30, "positives": 0.5, "generator_seed": 3},
     "augment": {"copies": 1},
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 2},

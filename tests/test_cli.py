@@ -9,7 +9,10 @@ from conftest import run
 def folder(project, tmp_path):
     """A clone of the shrunk project, so that a test may add to it."""
     run(tmp_path, "git", "clone", "-q", project, "clone")
-    return tmp_path / "clone"
+    clone = tmp_path / "clone"
+    run(clone, "git", "config", "user.name", "test")
+    run(clone, "git", "config", "user.email", "test@example.org")
+    return clone
 
 
 def brain_mri(folder, *arguments, check=True):
@@ -35,6 +38,7 @@ def test_params_passes_and_fails_by_name(folder):
         ("lr: 0.001", "lrr: 0.001", "nothing takes 'lrr'; did you mean 'lr'?"),
         ("dataset: ", "datset: ", "did you mean 'dataset'?"),
         ("  dropout: 0.5", "  dropuot: 0.5", "did you mean"),
+        ("dataset: data/phantom", "dataset: 3", "params.yaml: dataset: input should"),
         ("copies: 1", "copies: 0.5", "augment.copies: input should be a valid integer"),
     ]:
         assert old in good
@@ -51,9 +55,15 @@ def test_show_prints_a_column_a_model_and_the_next_command(folder):
     assert "Not for diagnosis" in shown
 
 
+def test_show_names_the_weights_of_the_run_not_of_the_parameters(folder):
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace("weights: random", "weights: imagenet"))
+    assert "VGG-16, not pretrained" in brain_mri(folder, "show").stdout
+
+
 def test_show_without_metrics_is_one_line(folder):
     shutil.rmtree(folder / "metrics")
-    assert "metrics/scratch.json: cannot be read" in refused(folder, "show")
+    assert "metrics/comparison.json: cannot be read" in refused(folder, "show")
 
 
 def test_outside_the_project_is_one_line(tmp_path):

@@ -39,9 +39,14 @@ def test_what_dvc_cannot_hash_is_left_out_and_named(source, tmp_path):
     (source / "no" / "loop.jpg").symlink_to(source / "no" / "loop.jpg")
     os.mkfifo(source / "yes" / "pipe.jpg")
     named = Path(os.fsdecode(bytes(source / "yes") + b"/caf\xe9.jpg"))
-    named.write_bytes(b"x")
+    try:
+        named.write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (source / "no" / "folder").symlink_to(tmp_path)
     left_out = datasets.copy_dataset(source, tmp_path / "copy")
     assert left_out == {
+        "no/folder": "a link to a folder",
         "no/gone.jpg": "a broken link",
         "no/loop.jpg": "cannot be read (Too many levels of symbolic links)",
         "yes/caf\\udce9.jpg": "its name is not UTF-8",

@@ -160,6 +160,11 @@ def test_weights_of_another_network_are_refused(tmp_path):
         models.load("scratch", 64, tmp_path, tmp_path)
 
 
+def test_an_unknown_network_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'scratch' or 'vgg', got 'vgg19'"):
+        models.load("vgg19", 32, tmp_path, tmp_path)
+
+
 def test_damaged_weights_are_refused(tmp_path):
     (tmp_path / models.SCRATCH_FILE).write_bytes(b"no HDF5")
     with pytest.raises(InputError, match=r"scratch\.weights\.h5"):

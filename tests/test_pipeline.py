@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import arrays
+from brain_mri import arrays, pipeline
 
 ALL_STAGES = [
     "phantom",
@@ -216,6 +216,21 @@ def test_a_temporary_experiment_does_not_see_a_later_edit(clean):
     assert "an edit made later" in broken.stdout + broken.stderr
 
 
+def test_the_report_reads_only_what_it_declares(project, tmp_path):
+    (stage,) = (stage for stage in pipeline.stages(project) if stage.name == "report")
+    for dep in [*stage.deps, "stages/_stage.py", "params.yaml"]:
+        source, target = project / dep, tmp_path / dep
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    for module in ("__init__", "params", "errors", "progress"):
+        name = f"src/brain_mri/{module}.py"
+        shutil.copy(project / name, tmp_path / name)
+    run(tmp_path, *stage.cmd.split())
+    for name in ("reports/summary.md", "reports/figures/roc.png"):
+        assert (tmp_path / name).read_bytes() == (project / name).read_bytes()
+
+
 BAD = [
     ("lr=-1", "lr: input should be greater than 0, received -1"),
     ("lr=abc", "lr: input should be a valid number"),
@@ -232,7 +247,6 @@ def test_a_bad_value_is_one_clear_line(clean, change, told):
     assert result.returncode != 0
     assert len([line for line in output.splitlines() if told in line]) == 1
     assert "Traceback" not in output
-    assert "tensorflow" not in output.lower()
 
 
 def test_an_external_folder_works_as_a_data_set(clean, tmp_path):

@@ -100,6 +100,21 @@ def test_predictions_are_sorted_in_each_part_and_hold_no_file_name():
     assert table["y_pred"].tolist() == [0, 1, 0, 1]
 
 
+def test_tiny_and_sure_scores_keep_their_rank():
+    index = pd.DataFrame({"image_id": list("abcd"), "group": list("abcd")})
+    probability = np.array([[1e-9], [2e-9], [0.9999996], [0.9999997]], np.float32)
+    outputs = {"test": (index.assign(y_true=[0, 1, 0, 1]), probability)}
+    table = scoring.predictions_table(outputs, 0.5)
+    assert table["y_score"].is_monotonic_increasing
+    assert table["y_score"].is_unique
+    assert scoring.score(table, 0.5)["roc_auc"] == 0.75
+
+
+def test_a_sure_error_costs_a_finite_log_loss():
+    scores = scoring.score(predictions([1, 0], [0.0, 0.0]), 0.5)
+    assert scores["log_loss"] == pytest.approx(-np.log(1e-7) / 2, abs=1e-3)
+
+
 def test_confusion_rows_speak_in_class_names():
     rows = scoring.confusion_rows(predictions([0, 1], [0.9, 0.8]), ("no", "yes"))
     assert rows.to_dict("list") == {"actual": ["no", "yes"], "predicted": ["yes"] * 2}

@@ -15,6 +15,14 @@ def test_a_table_comes_back_as_it_was(tmp_path):
     assert b"\r" not in (tmp_path / "t.csv").read_bytes()
 
 
+def test_a_carriage_return_in_a_name_is_no_end_of_line(tmp_path):
+    table = pd.DataFrame({"file": ["no/Icon\r", "no/a.jpg"], "accepted": [False, True]})
+    tables.write_csv(tmp_path / "t.csv", table)
+    back = tables.read_csv(tmp_path / "t.csv")
+    assert back["file"].tolist() == ["no/Icon\r", "no/a.jpg"]
+    assert back["accepted"].tolist() == [False, True]
+
+
 def test_undefined_is_null_and_nan_is_refused(tmp_path):
     tables.write_json(tmp_path / "m" / "s.json", {"a": None, "b": 0.5})
     assert tables.read_json(tmp_path / "m" / "s.json") == {"a": None, "b": 0.5}

@@ -8,6 +8,7 @@ keras = pytest.importorskip("keras")
 
 from brain_mri import models, training  # noqa: E402
 from brain_mri.arrays import Packed  # noqa: E402
+from brain_mri.errors import InputError  # noqa: E402
 
 
 def part(n=20, seed=0):
@@ -47,6 +48,23 @@ def test_same_seed_same_bytes(tmp_path):
         histories.append(history)
     assert hashes[0] == hashes[1] != hashes[2]
     pd.testing.assert_frame_equal(histories[0], histories[1])
+
+
+def test_a_diverging_training_names_lr():
+    training.prepare(0)
+    model = models.scratch_cnn(32, 0)
+    model.get_layer("tumour").kernel.assign_add(np.full((64, 1), np.nan))
+    with pytest.raises(InputError, match="choose a smaller lr than 1"):
+        training.fit(
+            model,
+            part(),
+            part(),
+            lr=1,
+            epochs=1,
+            batch_size=8,
+            seed=0,
+            prepare=training.to_rgb,
+        )
 
 
 def test_the_optimizer_is_not_saved(tmp_path):

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brain_mri import tables
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -33,7 +35,7 @@ def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> N
         ValueError: the chunks hold more or fewer rows than the index.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    index.to_csv(folder / "index.csv", index=False, lineterminator="\n")
+    tables.write_csv(folder / "index.csv", index)
     values, start = None, 0
     for chunk in chunks:
         if values is None:
@@ -53,6 +55,5 @@ def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> N
 def read(folder: Path) -> Packed:
     """Open a folder that `write` made; the values stay on disk until they are used."""
     values = np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False)
-    # ids are text: a hexadecimal id of digits alone must not become a number
-    index = pd.read_csv(folder / "index.csv", dtype={"image_id": str, "group": str})
+    index = tables.read_csv(folder / "index.csv")
     return Packed(values, index)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from keras import layers
 
-CHUNK = 256  # images at once: memory stays bounded, and the bytes depend on it
+# Pixels at once, 256 images of 128 a side: memory stays bounded, the bytes depend on it.
+CHUNK = 2**22
 
 
 def augmenter(
@@ -60,9 +61,10 @@ def augment(
         copies: variants of each image, 0 or more.
         model: what `augmenter` built.
     """
+    size = max(1, CHUNK // images[0].size)
     for variant in range(copies + 1):
-        for start in range(0, len(images), CHUNK):
-            chunk = images[start : start + CHUNK]
+        for start in range(0, len(images), size):
+            chunk = images[start : start + size]
             yield _vary(chunk, model) if variant else np.asarray(chunk)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from brain_mri import datasets, params, pipeline, report, tables
+from brain_mri import datasets, pipeline, report, tables
 from brain_mri.errors import InputError
 
 app = typer.Typer(
@@ -36,9 +36,9 @@ def check_params() -> None:
 def show() -> None:
     """Print the two networks side by side, from metrics/."""
     with clear_errors():
-        weights = params.load()["vgg"]["weights"]
-        names = report.model_names(weights)
         metrics = ROOT / "metrics"
+        weights = tables.read_json(metrics / "comparison.json")["vgg_weights"]
+        names = report.model_names(weights)
         scores = {
             model: tables.read_json(metrics / f"{model}.json")["test"]
             for model in names

@@ -85,18 +85,30 @@ def check_name(name: str) -> str:
 
 def _copy_tree(source: Path, label: str, copy: Path) -> dict[str, str]:
     left_out: dict[str, str] = {}
-    for folder, subfolders, files in os.walk(source / label):
+
+    def unreadable(error: OSError) -> None:
+        left_out[_shown(error.filename, source)] = f"cannot be read ({error.strerror})"
+
+    for folder, subfolders, files in os.walk(source / label, onerror=unreadable):
         subfolders.sort()
+        for name in subfolders:
+            if Path(folder, name).is_symlink():
+                left_out[_shown(Path(folder, name), source)] = "a link to a folder"
         for name in sorted(files):
             path = Path(folder, name)
             relative = path.relative_to(source)
             if reason := _unfit(path):
-                left_out[ascii(str(relative))[1:-1]] = reason
+                left_out[_shown(path, source)] = reason
                 continue
             (copy / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy / relative)
     (copy / label).mkdir(parents=True, exist_ok=True)
     return left_out
+
+
+def _shown(path: str | Path, source: Path) -> str:
+    """Name an entry in plain letters, whatever bytes its name is made of."""
+    return ascii(str(Path(path).relative_to(source)))[1:-1]
 
 
 def _unfit(path: Path) -> str:

@@ -18,7 +18,7 @@ def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
     At 128 pixels: 2,495,937 parameters, of which 2,494,977 are trainable.
 
     Args:
-        image_size: side of the square input in pixels, a multiple of 16.
+        image_size: side of the square input in pixels, 16 or more.
         dropout: share of the 128 units dropped in training, in [0, 1).
 
     Returns:
@@ -90,15 +90,17 @@ def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras
         trained: the folder that the training stage wrote.
 
     Raises:
-        InputError: a weights file does not fit the network.
+        InputError: no such network, or a weights file does not fit it.
     """
     if name == "scratch":
         model = scratch_cnn(image_size, dropout=0)
         load_weights(model, trained / SCRATCH_FILE)
-    else:
+    elif name == "vgg":
         model = vgg16_classifier(image_size, dropout=0)
         load_weights(backbone(model), convolutions)
         load_weights(head(model), trained / HEAD_FILE)
+    else:
+        raise InputError(f"expected network 'scratch' or 'vgg', got {name!r}")
     return model
 
 

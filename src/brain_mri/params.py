@@ -7,7 +7,7 @@ functions that take it. So a new parameter of one stage invalidates no other.
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,17 +58,17 @@ def load(path: Path = FILE) -> dict[str, Any]:
 
 
 def arguments(
-    function: Callable[..., Any], section: str, values: Mapping[str, Any]
+    function: Callable[..., Any], sections: Sequence[str], values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the keyword-only arguments of a function, checked and converted.
 
-    Each is looked up in `section` first, then at the top level.
+    Each is looked up in the sections and at the top level, and must be in one place.
 
     Raises:
-        InputError: a key is missing, mistyped or out of range.
+        InputError: a key is missing, there twice, mistyped or out of range.
     """
     return {
-        name: _checked(*_find(name, section, values), annotation)
+        name: _checked(*find(name, sections, values), annotation)
         for name, annotation in annotations(function).items()
     }
 
@@ -79,44 +79,45 @@ def annotations(function: Callable[..., Any]) -> dict[str, Any]:
     return {p.name: p.annotation for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def check(
-    values: Mapping[str, Any],
-    takes: Mapping[str, Any],
-    others: Iterable[str] = (),
-) -> None:
+def check(values: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
     """Check a whole parameter file.
 
     Args:
         values: the file, as `load` reads it.
-        takes: for each dotted key that a stage takes, the annotation it must fit.
-        others: keys that no stage takes, such as those used by dvc.yaml itself.
+        takes: for each dotted key that is used, the annotation it must fit.
 
     Raises:
         InputError: a key is missing, mistyped, out of range, or nothing takes it.
     """
     there = _flatten(values)
-    known = [*takes, *others]
     for key in there:
-        if key not in known:
-            raise InputError(f"{FILE}: nothing takes '{key}'{_guess(key, known)}")
-    for key in known:
+        if key not in takes:
+            raise InputError(f"{FILE}: nothing takes '{key}'{_guess(key, takes)}")
+    for key in takes:
         if key not in there:
             raise InputError(f"{FILE}: '{key}' is missing{_guess(key, there)}")
     for key, annotation in takes.items():
         _checked(key, there[key], annotation)
 
 
-def _find(name: str, section: str, values: Mapping[str, Any]) -> tuple[str, Any]:
-    """Return the dotted key that holds a parameter, and its value."""
-    inside = values.get(section, {})
-    if isinstance(inside, dict) and name in inside:
-        return f"{section}.{name}", inside[name]
-    if name in values and not isinstance(values[name], dict):
-        return name, values[name]
-    there = [*(inside if isinstance(inside, dict) else ()), *values]
+def find(
+    name: str, sections: Sequence[str], values: Mapping[str, Any]
+) -> tuple[str, Any]:
+    """Return the dotted key that holds a parameter, and its value.
+
+    Raises:
+        InputError: it is nowhere, or in two places, of which DVC would track one.
+    """
+    leaves = _flatten(values)
+    places = [name, *(f"{section}.{name}" for section in sections)]
+    found = [key for key in places if key in leaves]
+    if len(found) == 1:
+        return found[0], leaves[found[0]]
+    if found:
+        raise InputError(f"{FILE}: expected one of {' and '.join(found)}, found both")
     raise InputError(
-        f"{FILE}: '{name}' is missing, in section '{section}' or at the top level"
-        + _guess(name, there)
+        f"{FILE}: {' or '.join(repr(key) for key in reversed(places))} is missing"
+        + _guess(places[-1], leaves)
     )
 
 
@@ -146,5 +147,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, sorted(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    # compared without the section, which is long and mostly right
+    tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
+    near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)
+    return f"; did you mean '{tails[near[0]]}'?" if near else ""

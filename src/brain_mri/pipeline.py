@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from annotated_types import MinLen
 
 from brain_mri import params
 from brain_mri.errors import InputError
@@ -51,7 +52,8 @@ def check_params(root: Path) -> None:
     for stage in stages(root):
         annotations = params.annotations(load_main(root / stage.script))
         takes |= {key: annotations[key.split(".")[-1]] for key in stage.params}
-    params.check(params.load(root / params.FILE), takes, templates(root))
+    takes |= dict.fromkeys(templates(root), Annotated[str, MinLen(1)])
+    params.check(params.load(root / params.FILE), takes)
 
 
 def load_main(script: Path) -> Callable[..., None]:

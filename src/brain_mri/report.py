@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from brain_mri.comparison import HEADLINE
 
-Test = Mapping[str, float | int | None]
+Scores = Mapping[str, float | int | None]
 
 
 def model_names(weights: str) -> dict[str, str]:
@@ -13,7 +13,7 @@ def model_names(weights: str) -> dict[str, str]:
     return {"scratch": "CNN from scratch", "vgg": f"VGG-16, {pretrained}"}
 
 
-def side_by_side(scores: Mapping[str, Test], names: Mapping[str, str]) -> str:
+def side_by_side(scores: Mapping[str, Scores], names: Mapping[str, str]) -> str:
     """Return a Markdown table of the test metrics, a row a metric, a column a model."""
     rows = [
         "| test | " + " | ".join(names[model] for model in scores) + " |",
@@ -28,7 +28,7 @@ def side_by_side(scores: Mapping[str, Test], names: Mapping[str, str]) -> str:
 def summary(
     audit: Mapping[str, int],
     split: Mapping[str, Mapping[str, int]],
-    scores: Mapping[str, Test],
+    scores: Mapping[str, Scores],
     comparison: Mapping[str, Mapping[str, int]],
     champion: str,
     names: Mapping[str, str],

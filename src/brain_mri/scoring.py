@@ -101,14 +101,15 @@ def predictions_table(
         threshold: y_score from which an image is called a tumour.
 
     Returns:
-        Columns image_id, group, part, y_true, y_score (6 digits) and y_pred, sorted
+        Columns image_id, group, part, y_true, y_score (7 significant digits, as many
+        as float32 has, or a rank among tiny scores would be lost) and y_pred, sorted
         by image in each part.
     """
     tables = []
     for part, (index, probability) in outputs.items():
         table = index[["image_id", "group", "y_true"]].copy()
         table.insert(2, "part", part)
-        table["y_score"] = np.round(probability[:, 0].astype(np.float64), DIGITS)
+        table["y_score"] = [float(f"{p:.7g}") for p in probability[:, 0]]
         table["y_pred"] = (table["y_score"] >= threshold).astype(int)
         tables.append(table.sort_values("image_id"))
     return pd.concat(tables, ignore_index=True)
@@ -132,13 +133,16 @@ def _of_scores(
     """Compute what needs no threshold."""
     n = len(y_true)
     two = 0 < y_true.sum() < n
+    # one confident error must not be infinite: float32 cannot say 1 - 1e-8 (Keras
+    # clips its loss at the same place)
+    sure = np.clip(y_score, 1e-7, 1 - 1e-7)
     return {
         "roc_auc": metrics.roc_auc_score(y_true, y_score) if two else None,
         "average_precision": (
             metrics.average_precision_score(y_true, y_score) if two else None
         ),
         "brier": metrics.brier_score_loss(y_true, y_score) if n else None,
-        "log_loss": metrics.log_loss(y_true, y_score, labels=[0, 1]) if n else None,
+        "log_loss": metrics.log_loss(y_true, sure, labels=[0, 1]) if n else None,
     }
 
 

@@ -47,6 +47,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     text = dict.fromkeys(("image_id", "group", "file", "label", "reason", "flags"), str)
     try:
-        return pd.read_csv(path, dtype=text, keep_default_na=False)
+        # the terminator named: a file name may hold a bare carriage return
+        return pd.read_csv(path, dtype=text, keep_default_na=False, lineterminator="\n")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error

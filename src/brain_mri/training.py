@@ -12,31 +12,38 @@ import pandas as pd
 from tqdm import tqdm
 
 from brain_mri.arrays import Packed
+from brain_mri.errors import InputError
 
 Prepare = Callable[[npt.NDArray], npt.NDArray]
 
-# Fixed: it is no parameter of the result, yet changes its last bits.
-PREDICTED_AT_ONCE = 64
+# Values predicted at once, 64 images of 128 pixels: bounded memory at any size. Fixed,
+# for it is no parameter of the result, yet changes its last bits.
+PREDICTED_AT_ONCE = 2**20
 
 SHOWN = ("loss", "accuracy")
 
 
-def prepare(seed: int, precision: str = "float32") -> None:
-    """Seed Python, NumPy and the backend, and set the precision of new layers.
+def prepare(seed: int, precision: str = "float32", threads: int = 0) -> None:
+    """Seed Python, NumPy and the backend, set precision and threads; call it first.
 
-    Same seed, machine and thread count give the same bytes; another machine agrees
-    within float32 rounding.
+    Same seed and machine give the same bytes where each operation runs on one thread.
+    Sums shared among threads were seen to change the last bits of a training from run
+    to run, TensorFlow's switch for deterministic operations notwithstanding. Forward
+    passes share no sums, so they may use all cores.
 
     Args:
         seed: in [0, 2**32).
         precision: float32 or mixed_bfloat16.
+        threads: threads of one operation; 0 for all cores.
     """
-    keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(precision)
-    if keras.backend.backend() == "tensorflow":  # the only backend with such a switch
+    if keras.backend.backend() == "tensorflow":  # the only backend with such switches
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+        if threads != tf.config.threading.get_intra_op_parallelism_threads():
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(precision)
 
 
 def hint(precision: str) -> None:
@@ -90,6 +97,9 @@ def fit(
     Returns:
         Columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, rounded to 6
         digits.
+
+    Raises:
+        InputError: the loss is no longer finite.
     """
     n = len(train.index)
     steps = epochs * -(-n // batch_size)
@@ -110,6 +120,11 @@ def fit(
         shown = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         print(f"{model.name}: epoch {epoch}/{epochs}  {shown}", flush=True)
         history.append({"epoch": epoch, **scores})
+        if not np.isfinite(seen["loss"]):
+            raise InputError(
+                f"the loss of {model.name} became {seen['loss']} in epoch {epoch}: "
+                f"training diverged; choose a smaller lr than {lr}"
+            )
     return pd.DataFrame(history).round(6)
 
 
@@ -138,7 +153,8 @@ def outputs(
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the model's output batch by batch, in bounded memory."""
     rows = np.arange(len(part.index))
-    total = -(-len(rows) // PREDICTED_AT_ONCE)
-    source = batches(part, rows, PREDICTED_AT_ONCE, prepare)
+    size = max(1, PREDICTED_AT_ONCE // part.values[0].size)
+    total = -(-len(rows) // size)
+    source = batches(part, rows, size, prepare)
     for values, _ in tqdm(source, model.name, total, leave=False, disable=None):
         yield model.predict_on_batch(values).astype(np.float32)
