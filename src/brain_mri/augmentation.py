@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from keras import layers
 
-# Pixels at once, 256 images of 128 a side: memory stays bounded, the bytes depend on it.
+# Pixels at once, 256 images of 128 a side, for bounded memory; the bytes depend on it.
 CHUNK = 2**22
 
 
