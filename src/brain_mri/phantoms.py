@@ -34,9 +34,9 @@ REACH = 100  # a copy repeats one of this many images before it
 
 AIR, SCALP, BONE, MARROW, CSF, GREY, WHITE, DEEP, VESSEL = range(9)
 CORE, RIM, OEDEMA = range(3)
-# Grey level of each tissue above, then of a lesion's core, rim and oedema: the order of
-# brightness is that of the sequence (Bushberg et al., Essential Physics of Medical
-# Imaging, 3rd ed., ch. 12), the values are ours.
+# Grey level of each tissue above, then of a lesion's core, rim and oedema. The order of
+# brightness is that of the sequence (fluid dark on T1 and FLAIR, bright on T2; an
+# enhancing rim bright on T1 with contrast agent); the values are ours.
 SEQUENCES = {
     "t1": ((0, 0.85, 0.1, 0.5, 0.15, 0.42, 0.6, 0.46, 0.2), (0.15, 0.27, 0.4)),
     "t1c": ((0, 0.85, 0.1, 0.5, 0.14, 0.4, 0.52, 0.43, 0.9), (0.18, 0.95, 0.38)),
