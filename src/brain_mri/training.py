@@ -26,22 +26,23 @@ SHOWN = ("loss", "accuracy")
 def prepare(seed: int, precision: str = "float32", threads: int = 0) -> None:
     """Seed Python, NumPy and the backend, set precision and threads; call it first.
 
-    Same seed and machine give the same bytes where each operation runs on one thread.
-    Sums shared among threads were seen to change the last bits of a training from run
-    to run, TensorFlow's switch for deterministic operations notwithstanding. Forward
-    passes share no sums, so they may use all cores.
+    Same seed and machine give the same bytes on one thread. On several, a training was
+    seen to differ from run to run, one operation a thread and TensorFlow's switch for
+    deterministic operations notwithstanding. Forward passes alone did not.
 
     Args:
         seed: in [0, 2**32).
         precision: float32 or mixed_bfloat16.
-        threads: threads of one operation; 0 for all cores.
+        threads: how many TensorFlow may use; 0 for all cores.
     """
     if keras.backend.backend() == "tensorflow":  # the only backend with such switches
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-        if threads != tf.config.threading.get_intra_op_parallelism_threads():
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
+        threading = tf.config.threading
+        if threads != threading.get_intra_op_parallelism_threads():
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(threads)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
 
