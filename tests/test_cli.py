@@ -80,8 +80,9 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     assert "dvc exp run -S dataset=data/raw/my-scans" in result.stdout
     assert "left out no/gone.jpg: a broken link" in result.stderr
     status = run(folder, "git", "status", "--porcelain", "-uall").stdout
-    assert status.split() == ["??", "data/raw/my-scans.dvc"]
-    run(folder, "git", "add", "data/raw/my-scans.dvc")
+    added = ["data/raw/.gitignore", "data/raw/my-scans.dvc"]
+    assert status.split() == ["??", added[0], "??", added[1]]
+    run(folder, "git", "add", *added)
     run(folder, "git", "commit", "-q", "-m", "add")
     dataset = "dataset=data/raw/my-scans"
     run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset)

@@ -93,7 +93,7 @@ def add_folder(path: Path, name: str) -> None:
     typer.echo(
         f"{files} files in {target}, {len(left_out)} left out. To let experiments in "
         f"other folders (--temp, --queue) see them:\n"
-        f"  git add {target}.dvc && git commit -m 'Add {name}'\n"
+        f"  git add {target}.dvc {RAW}/.gitignore && git commit -m 'Add {name}'\n"
         f"Then compare the two networks on them:\n"
         f"  dvc exp run -S dataset={target}"
     )
