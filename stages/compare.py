@@ -1,34 +1,34 @@
-"""compare: set the two networks side by side on the test groups; name the champion."""
+"""compare: say on the test groups who is better, if any, and name the champion."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from _stage import run
 
-from brain_mri import comparison, scoring, tables
+from brain_mri import comparison, predictions, scoring, tables
 from brain_mri.params import Proportion
 
 
 def main(
     scratch: Path,
     vgg: Path,
+    baselines: Path,
     out: Path,
     selected: Path,
+    statistics: Path,
     *,
     model: Literal["scratch", "vgg"],
     threshold: Proportion,
     weights: Literal["imagenet", "random"],
 ) -> None:
-    predictions = {"scratch": tables.read_csv(scratch), "vgg": tables.read_csv(vgg)}
-    test = {name: table[table["part"] == "test"] for name, table in predictions.items()}
-    result = comparison.compare(test["scratch"], test["vgg"], threshold=threshold)
-    result = {"vgg_weights": weights, **result}
+    models = {"scratch": predictions.read(scratch), "vgg": predictions.read(vgg)}
+    nulls = predictions.read_baselines(baselines)
+    result = comparison.compare(models, nulls, weights)
     tables.write_json(out, result)
-    scores = scoring.score(test[model], threshold)
-    headline = {name: scores[name] for name in comparison.HEADLINE}
-    tables.write_json(selected, {"model": model, **headline})
-    print(f"compare: {json.dumps(result)}")
+    champion = comparison.selected(models[model], model, threshold)
+    tables.write_json(selected, champion)
+    tables.write_csv(statistics, scoring.statistics({**models, **nulls}, threshold))
+    print(f"compare: {result['sentence']}")
 
 
 if __name__ == "__main__":

@@ -1,33 +1,43 @@
-"""Score one classifier on one part."""
+"""Score one classifier on one part: metrics, intervals, operating points."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn import metrics
 
+from brain_mri import intervals
+from brain_mri.predictions import arrays
+
 DIGITS = 6  # rounding, so that the last bits of another machine do not show
+WANTED = 0.90  # the sensitivity, or the specificity, that an operating point must have
 Scores = dict[str, float | int | None]
+# The denominator of each proportion, and its numerator.
+PROPORTIONS = {
+    "accuracy": (("tp", "tn"), ("tp", "fp", "fn", "tn")),
+    "sensitivity": (("tp",), ("tp", "fn")),
+    "specificity": (("tn",), ("tn", "fp")),
+    "ppv": (("tp",), ("tp", "fp")),
+    "npv": (("tn",), ("tn", "fn")),
+}
+BOUNDED = ("accuracy", "sensitivity", "specificity")  # with limits in the JSON
 
 
-def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Keep the image that stands for its group: the one that the group is named after.
-
-    Copies of one scan are one observation; counted as several they would make every
-    interval too narrow.
-
-    Args:
-        predictions: columns image_id and group.
-    """
-    return predictions[predictions["image_id"] == predictions["group"]]
+def by_part(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
+    """Score validation and test apart: what `metrics/<model>.json` holds."""
+    return {
+        part: score(predictions[predictions["part"] == part], threshold)
+        for part in ("val", "test")
+    }
 
 
 def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     """Compute every metric of one part, each group counted once.
 
     Definitions follow scikit-learn, https://scikit-learn.org/stable/api/sklearn.metrics.html;
-    what is undefined (a rate without a denominator) is None, never 0.
+    `_low` and `_high` are the limits of a 95 % interval, Wilson's for the proportions,
+    DeLong's on the logit scale for roc_auc. What is undefined is None, never 0.
 
     Args:
         predictions: columns image_id, group, y_true (0 or 1), y_score in [0, 1].
@@ -36,16 +46,14 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     Returns:
         Metric names to values rounded to 6 digits; `*_loss` and brier are better low.
     """
-    rows = one_per_group(predictions)
-    y_true = rows["y_true"].to_numpy(dtype=np.int64)
-    y_score = rows["y_score"].to_numpy(dtype=np.float64)
+    y_true, y_score = arrays(predictions)
     scores = {
         **rates(y_true, (y_score >= threshold).astype(np.int64)),
         **_of_scores(y_true, y_score),
         "n_images": len(predictions),
-        "n_groups": len(rows),
+        "n_groups": len(y_true),
     }
-    return {name: _rounded(value) for name, value in scores.items()}
+    return {name: rounded(value) for name, value in scores.items()}
 
 
 def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Scores:
@@ -55,76 +63,132 @@ def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Score
         y_true: shape (n,), 0 or 1.
         y_pred: shape (n,), 0 or 1.
     """
-    tn, fp, fn, tp = metrics.confusion_matrix(y_true, y_pred, labels=[0, 1]).ravel()
-    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    balanced = None
-    if sensitivity is not None and specificity is not None:
-        balanced = (sensitivity + specificity) / 2
-    return {
-        "accuracy": _ratio(tp + tn, len(y_true)),
-        "balanced_accuracy": balanced,
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "ppv": _ratio(tp, tp + fp),
-        "npv": _ratio(tn, tn + fn),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "tp": int(tp),
-        "fp": int(fp),
-        "fn": int(fn),
-        "tn": int(tn),
-    }
+    tn, fp, fn, tp = np.bincount(2 * y_true + y_pred, minlength=4)
+    counts = {"tp": int(tp), "fp": int(fp), "fn": int(fn), "tn": int(tn)}
+    scores: Scores = {}
+    for name in PROPORTIONS:
+        k, n, value, low, high = proportion(name, counts)
+        scores[name] = value
+        if name in BOUNDED:
+            scores |= {f"{name}_low": low, f"{name}_high": high}
+    sensitivity, specificity = scores["sensitivity"], scores["specificity"]
+    if sensitivity is None or specificity is None:
+        scores["balanced_accuracy"] = None
+    else:
+        scores["balanced_accuracy"] = (sensitivity + specificity) / 2
+    scores["f1"] = _ratio(2 * tp, 2 * tp + fp + fn)
+    return scores | counts
 
 
-def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the ROC curve, each group counted once: columns fpr, tpr, threshold.
-
-    The first threshold is infinite by definition and stands as an empty cell. With one
-    class only there is no curve and no row.
-    """
-    rows = one_per_group(predictions)
-    if rows["y_true"].nunique() < 2:
-        return pd.DataFrame({"fpr": [], "tpr": [], "threshold": []})
-    fpr, tpr, threshold = metrics.roc_curve(rows["y_true"], rows["y_score"])
-    threshold[0] = np.nan
-    table = pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": threshold})
-    return table.round(DIGITS)
+def proportion(
+    name: str, counts: Mapping[str, int]
+) -> tuple[int, int, float | None, float | None, float | None]:
+    """Return count, denominator, value and Wilson limits of one of PROPORTIONS."""
+    above, below = PROPORTIONS[name]
+    k, n = sum(counts[key] for key in above), sum(counts[key] for key in below)
+    low, high = intervals.wilson(k, n)
+    return k, n, _ratio(k, n), defined(low), defined(high)
 
 
-def predictions_table(
-    outputs: Mapping[str, tuple[pd.DataFrame, npt.NDArray]], threshold: float
-) -> pd.DataFrame:
-    """Lay out predictions as they are kept, without file names.
+def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
+    """Choose the threshold on validation groups.
 
     Args:
-        outputs: for each part, its index (image_id, group, y_true) and the model's
-            probabilities, shape (n, 1).
+        predictions: the validation part.
+        wanted: specificity, for the lowest threshold at which it is at least 0.90;
+            or sensitivity, for the highest.
+
+    Returns:
+        A score; infinite where only calling nothing a tumour will do; None where a
+        class is missing.
+    """
+    y_true, y_score = arrays(predictions)
+    if len(np.unique(y_true)) < 2:
+        return None
+    fpr, tpr, thresholds = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
+    if wanted == "specificity":
+        return float(thresholds[np.flatnonzero(1 - fpr >= WANTED)[-1]])
+    return float(thresholds[np.flatnonzero(tpr >= WANTED)[0]])
+
+
+def statistics(
+    predictions: Mapping[str, pd.DataFrame], threshold: float
+) -> pd.DataFrame:
+    """List every metric of every classifier with its interval and what it rests on.
+
+    Args:
+        predictions: for each classifier, its predictions of val and test.
         threshold: y_score from which an image is called a tumour.
 
     Returns:
-        Columns image_id, group, part, y_true, y_score (7 significant digits, as many
-        as float32 has, or a rank among tiny scores would be lost) and y_pred, sorted
-        by image in each part.
+        Columns model, part, metric, value, low, high, count (the numerator), n (the
+        denominator) and threshold; empty where undefined or without meaning. The last
+        four rows of a classifier are the operating points, their threshold chosen on
+        validation, their values of the test.
     """
-    tables = []
-    for part, (index, probability) in outputs.items():
-        table = index[["image_id", "group", "y_true"]].copy()
-        table.insert(2, "part", part)
-        table["y_score"] = [float(f"{p:.7g}") for p in probability[:, 0]]
-        table["y_pred"] = (table["y_score"] >= threshold).astype(int)
-        tables.append(table.sort_values("image_id"))
-    return pd.concat(tables, ignore_index=True)
+    rows = []
+    for model, table in predictions.items():
+        for part, scores in by_part(table, threshold).items():
+            for row in _metric_rows(scores, threshold):
+                rows.append({"model": model, "part": part, **row})
+        for row in _operating_rows(table):
+            rows.append({"model": model, "part": "test", **row})
+    limits = ["value", "low", "high"]
+    columns = ["model", "part", "metric", *limits, "count", "n", "threshold"]
+    table = pd.DataFrame(rows, columns=columns)
+    # not the threshold: rounded, it would not cut where it did
+    table[limits] = table[limits].astype(float).round(DIGITS)
+    return table.astype({"count": "Int64", "n": "Int64"})
 
 
-def confusion_rows(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return columns actual and predicted, class names, a row for each group."""
-    rows = one_per_group(predictions)
-    names = dict(enumerate(classes))
-    return pd.DataFrame(
-        {
-            "actual": rows["y_true"].map(names),
-            "predicted": rows["y_pred"].map(names),
-        }
-    )
+def rounded(value: float | int | None) -> float | int | None:
+    """Round to the digits that are kept, and leave counts and None alone."""
+    # a sum with 0.0 is never -0.0
+    return round(float(value), DIGITS) + 0.0 if isinstance(value, float) else value
+
+
+def defined(value: npt.ArrayLike) -> float | None:
+    """Return a number, or None for NaN."""
+    number = float(np.asarray(value))
+    return None if np.isnan(number) else number
+
+
+def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = [
+        {"metric": name, **_proportion_row(name, scores, threshold)}
+        for name in PROPORTIONS
+    ]
+    for name in ("balanced_accuracy", "f1"):
+        rows.append({"metric": name, "value": scores[name], "threshold": threshold})
+    for name in ("roc_auc", "average_precision", "brier", "log_loss"):
+        limits = {end: scores.get(f"{name}_{end}") for end in ("low", "high")}
+        rows.append({"metric": name, "value": scores[name], **limits})
+        rows[-1]["n"] = scores["n_groups"]
+    return rows
+
+
+def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
+    """Fix a threshold on validation for each wanted rate; score it on the test."""
+    val, test = (predictions[predictions["part"] == part] for part in ("val", "test"))
+    y_true, y_score = arrays(test)
+    rows: list[dict[str, object]] = []
+    for wanted in ("specificity", "sensitivity"):
+        threshold = operating_threshold(val, wanted)
+        point = f"at_{wanted}_{WANTED * 100:.0f}"
+        for name in ("sensitivity", "specificity"):
+            row: dict[str, object] = {"metric": f"{name}_{point}"}
+            if threshold is not None:
+                scores = rates(y_true, (y_score >= threshold).astype(np.int64))
+                row |= _proportion_row(name, scores, threshold)
+            rows.append(row)
+    return rows
+
+
+def _proportion_row(name: str, scores: Scores, threshold: float) -> dict[str, object]:
+    counts = {key: int(scores[key] or 0) for key in ("tp", "fp", "fn", "tn")}
+    k, n, value, low, high = proportion(name, counts)
+    limits = {"value": value, "low": low, "high": high, "count": k, "n": n}
+    return {**limits, "threshold": threshold}
 
 
 def _of_scores(
@@ -136,8 +200,11 @@ def _of_scores(
     # one confident error must not be infinite: float32 cannot say 1 - 1e-8 (Keras
     # clips its loss at the same place)
     sure = np.clip(y_score, 1e-7, 1 - 1e-7)
+    area, low, high = intervals.auroc(y_true, y_score)
     return {
-        "roc_auc": metrics.roc_auc_score(y_true, y_score) if two else None,
+        "roc_auc": defined(area),
+        "roc_auc_low": defined(low),
+        "roc_auc_high": defined(high),
         "average_precision": (
             metrics.average_precision_score(y_true, y_score) if two else None
         ),
@@ -148,7 +215,3 @@ def _of_scores(
 
 def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
-
-
-def _rounded(value: float | int | None) -> float | int | None:
-    return round(float(value), DIGITS) if isinstance(value, float) else value

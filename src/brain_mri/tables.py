@@ -17,7 +17,7 @@ def write_json(path: Path, values: Mapping[str, object]) -> None:
         ValueError: a value is NaN or infinite, which JSON cannot say.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(values, indent=2, allow_nan=False)
+    text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -31,12 +31,25 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a summary.
 
     Raises:
-        InputError: the file is missing or no JSON.
+        InputError: the file is missing or no JSON; NaN and infinity are none.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """Read a summary's text.
+
+    Raises:
+        ValueError: it is no JSON object; NaN and infinity, which Python would let
+            pass, are no JSON.
+    """
+    values = json.loads(text, parse_constant=_refuse)
+    if not isinstance(values, dict):
+        raise ValueError("expected keys with values")
+    return values
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -51,3 +64,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=text, keep_default_na=False, lineterminator="\n")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON number; null says undefined")

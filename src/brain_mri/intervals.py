@@ -1,0 +1,148 @@
+"""Confidence intervals: of a proportion, of a paired difference, of an AUROC.
+
+The formulas stand in docs/method.md with their sources. Everything takes and returns
+arrays; what is undefined is NaN.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, rankdata
+
+LEVEL = 0.95
+Z = float(norm.ppf((1 + LEVEL) / 2))
+
+Floats = npt.NDArray[np.float64]
+Limits = tuple[Floats, Floats]
+
+
+def wilson(successes: npt.ArrayLike, n: npt.ArrayLike) -> Limits:
+    """Return Wilson's score interval of a proportion, NaN where n is 0.
+
+    Wilson 1927, doi:10.1080/01621459.1927.10502953.
+
+    Args:
+        successes: counts, 0 to n.
+        n: the proportion's own denominator, of the same shape.
+    """
+    k = np.asarray(successes, np.float64)
+    total = np.where(np.asarray(n) > 0, n, np.nan)
+    p = k / total
+    centre = (p + Z**2 / (2 * total)) / (1 + Z**2 / total)
+    half = np.sqrt(p * (1 - p) / total + Z**2 / (4 * total**2)) * Z
+    half = half / (1 + Z**2 / total)
+    # exactly 0 and 1 at the ends, where the sum is so but for the last bit
+    low = np.where(k == 0, 0 * total, centre - half)
+    high = np.where(k == total, 1.0, centre + half)
+    return low, high
+
+
+def paired_difference(
+    both: npt.ArrayLike,
+    first_only: npt.ArrayLike,
+    second_only: npt.ArrayLike,
+    neither: npt.ArrayLike,
+) -> Limits:
+    """Return Newcombe's interval of second minus first proportion, on the same cases.
+
+    Method 10 of Newcombe 1998, Statistics in Medicine 17:2635-2650, PMID 9839354: the
+    Wilson limits of both proportions, joined by their correlation, which is corrected
+    for continuity. NaN where there is no case.
+
+    Args:
+        both: how many cases both got right; first_only, second_only, neither likewise.
+    """
+    a, b, c, d = (
+        np.asarray(x, np.float64) for x in (both, second_only, first_only, neither)
+    )
+    n = a + b + c + d
+    low_p, high_p = wilson(a + b, n)
+    low_q, high_q = wilson(a + c, n)
+    n = np.where(n > 0, n, np.nan)
+    p, q = (a + b) / n, (a + c) / n
+    phi = _correlation(a, b, c, d)
+    below = _joined(p - low_p, high_q - q, phi)
+    above = _joined(high_p - p, q - low_q, phi)
+    return p - q - below, p - q + above
+
+
+def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return the AUROC of each of k classifiers, and the covariance of these.
+
+    DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595, by the mid-ranks of Sun
+    & Xu 2014, doi:10.1109/LSP.2014.2337313.
+
+    Args:
+        y_true: shape (n,), 0 or 1.
+        y_scores: shape (k, n), higher means class 1.
+
+    Returns:
+        Shapes (k,) and (k, k). The AUROC is NaN without both classes, the covariance
+        without two cases of each.
+    """
+    positive = np.asarray(y_true) == 1
+    scores = np.atleast_2d(np.asarray(y_scores, np.float64))
+    m, n = int(positive.sum()), int((~positive).sum())
+    k = len(scores)
+    if not m or not n:
+        return np.full(k, np.nan), np.full((k, k), np.nan)
+    overall = rankdata(scores, axis=1)
+    # the share of the other class that each case is ranked above, ties a half
+    above_negatives = (overall[:, positive] - rankdata(scores[:, positive], axis=1)) / n
+    below_positives = (
+        1 - (overall[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m
+    )
+    aurocs = above_negatives.mean(axis=1)
+    if min(m, n) < 2:
+        return aurocs, np.full((k, k), np.nan)
+    covariance = np.cov(above_negatives) / m + np.cov(below_positives) / n
+    return aurocs, np.asarray(covariance, np.float64).reshape(k, k)
+
+
+def auroc(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[float, float, float]:
+    """Return an AUROC and its interval: DeLong's variance on the logit scale.
+
+    On that scale the limits stay within 0 and 1 (Pepe 2003, The Statistical Evaluation
+    of Medical Tests, 5.2). They are NaN where DeLong's variance is 0 or undefined: at
+    perfect separation, all scores equal, fewer than two cases of a class.
+    """
+    aurocs, covariance = delong(y_true, y_score)
+    value, variance = float(aurocs[0]), float(covariance[0, 0])
+    if not (0 < value < 1 and variance > 0):
+        return value, np.nan, np.nan
+    half = Z * np.sqrt(variance) / (value * (1 - value))
+    logit = np.log(value / (1 - value))
+    low, high = 1 / (1 + np.exp(-(logit + np.array((-half, half)))))
+    return value, float(low), float(high)
+
+
+def auroc_difference(
+    y_true: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike
+) -> tuple[float, float, float, float]:
+    """Return the second AUROC minus the first, its interval and two-sided p.
+
+    DeLong's test on the same cases. Interval and p are NaN where the variance of the
+    difference is 0 or undefined.
+    """
+    aurocs, cov = delong(y_true, np.stack([np.asarray(first), np.asarray(second)]))
+    difference = float(aurocs[1] - aurocs[0])
+    variance = float(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])
+    if not variance > 1e-15:
+        return difference, np.nan, np.nan, np.nan
+    error = np.sqrt(variance)
+    p = 2 * norm.sf(abs(difference) / error)
+    # a difference of two AUROCs cannot leave -1 to 1
+    low, high = np.clip((difference - Z * error, difference + Z * error), -1, 1)
+    return difference, float(low), float(high), float(p)
+
+
+def _correlation(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
+    """Return phi of the paired table, its numerator corrected where positive."""
+    cross = a * d - b * c
+    n = a + b + c + d
+    numerator = np.where(cross > 0, np.maximum(cross - n / 2, 0), cross)
+    product = (a + b) * (c + d) * (a + c) * (b + d)
+    return np.where(product > 0, numerator / np.sqrt(np.maximum(product, 1)), 0.0)
+
+
+def _joined(first: Floats, second: Floats, phi: Floats) -> Floats:
+    return np.sqrt(first**2 - 2 * phi * first * second + second**2)
