@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from brain_mri import tables
-from brain_mri.auditing import audit, summary
+from brain_mri.auditing import audit, check_conflicts, conflicts, summary
 from brain_mri.errors import InputError
 
 Grey = npt.NDArray[np.uint8]
@@ -122,6 +122,52 @@ def test_pairs_and_summary_count_duplicates(folder: Path) -> None:
         "distinct_images": 4,
         "groups_across_classes": 1,
     }
+
+
+def test_a_scan_in_both_classes_is_named_with_its_files(
+    folder: Path, tmp_path: Path
+) -> None:
+    manifest = audit(folder).manifest
+    group = manifest.set_index("file").loc["no/z.png", "group"]
+    expected = {group: ["no/z.png", "yes/again.png"]}
+    assert conflicts(manifest) == expected
+    tables.write_csv(tmp_path / "manifest.csv", manifest)
+    assert conflicts(tables.read_csv(tmp_path / "manifest.csv")) == expected
+    message = (
+        "^1 scans are labelled both no and yes: no/z.png and yes/again.png. Correct or "
+        "remove the files, or set audit.label_conflicts to keep in params.yaml$"
+    )
+    with pytest.raises(InputError, match=message):
+        check_conflicts(expected)
+
+
+def test_every_file_of_a_conflict_is_named(folder: Path) -> None:
+    put(folder / "yes" / "b.png", picture(0))
+    found = conflicts(audit(folder).manifest)
+    named = sorted(found.values())
+    assert named == [
+        ["no/a.png", "no/b.bmp", "no/c.jpg", "yes/b.png"],
+        ["no/z.png", "yes/again.png"],
+    ]
+    with pytest.raises(InputError, match="^2 scans .*c.jpg and yes/b.png"):
+        check_conflicts(found)
+
+
+def test_no_conflict_no_complaint(folder: Path) -> None:
+    (folder / "yes" / "again.png").unlink()
+    manifest = audit(folder).manifest  # copies, but within a class
+    assert conflicts(manifest) == {}
+    check_conflicts({})
+    # rejected files share an empty group, and no scan
+    assert manifest.loc[~manifest["accepted"], "label"].nunique() > 1
+    assert conflicts(manifest[~manifest["accepted"]]) == {}
+
+
+def test_ten_conflicts_are_named_and_all_counted() -> None:
+    found = {f"{i}": [f"no/{i}.png", f"yes/{i}.png"] for i in range(12)}
+    with pytest.raises(InputError, match="^12 scans .*: no/0.png and yes/0.png") as e:
+        check_conflicts(found)
+    assert str(e.value).count(" and yes/") == 10
 
 
 def test_same_folder_same_table(folder: Path) -> None:

@@ -1,3 +1,5 @@
+from math import comb
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,3 +96,51 @@ def test_summary_counts_by_hand():
         "val": {"images": 1, "groups": 1, "no": 0, "yes": 1},
         "test": {"images": 1, "groups": 1, "no": 0, "yes": 1},
     }
+
+
+def expected_leaks(group, n_test):
+    """Return the mean number of test images with a copy outside, exactly."""
+    sizes = group.map(group.value_counts())
+    n = len(group)
+    # of an image in the test: that its copies are all among the other n_test - 1
+    whole = [comb(n - s, n_test - s) / comb(n - 1, n_test - 1) for s in sizes]
+    return sum(n_test / n * (1 - share) for share in whole)
+
+
+@pytest.mark.parametrize(("largest", "n_test"), [(2, 20), (5, 30), (3, 90)])
+def test_a_blind_split_leaks_what_the_hypergeometric_law_expects(largest, n_test):
+    group = images(40, largest)["group"].head(100)
+    n_test = min(n_test, len(group) - 1)
+    found = splitting.random_split(group, n_test, seed=1)
+    expected = expected_leaks(group, n_test)
+    spread = (found["leaked_p95"] - found["leaked_p05"]) / 3.29 + 0.5
+    error = spread / found["simulations"] ** 0.5
+    assert found["leaked_mean"] == pytest.approx(expected, abs=4 * error + 0.005)
+    assert found["leaked_p05"] <= found["leaked_mean"] <= found["leaked_p95"] <= n_test
+    assert found["test_images"] == n_test
+
+
+def test_a_blind_split_of_three_images_by_hand():
+    # one image for the test: it is one of the two copies in two of three splits
+    found = splitting.random_split(["a", "b", "a"], 1, seed=0)
+    assert found["leaked_mean"] == pytest.approx(2 / 3, abs=0.04)
+    assert found["share_without_leak"] == pytest.approx(1 / 3, abs=0.04)
+    # all images in the test: nothing outside
+    whole = splitting.random_split(["a", "b", "a"], 3, seed=0)
+    assert (whole["leaked_mean"], whole["share_without_leak"]) == (0, 1)
+
+
+def test_a_blind_split_depends_on_no_order_and_on_the_seed():
+    group = images(60)["group"]
+    first = splitting.random_split(group, 30, seed=1)
+    for seed in range(3):
+        shuffled = group.sample(frac=1, random_state=seed)
+        assert splitting.random_split(shuffled, 30, seed=1) == first
+    assert splitting.random_split(group, 30, seed=2) != first
+
+
+def test_without_copies_nothing_leaks():
+    found = splitting.random_split([f"{i}" for i in range(50)], 10, seed=0)
+    for name in ("leaked_mean", "leaked_p05", "leaked_p95"):
+        assert found[name] == 0
+    assert found["share_without_leak"] == 1

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from brain_mri.errors import InputError
 from brain_mri.images import CLASSES, ImageError, decode, list_files
 from brain_mri.progress import map_threads
 
+NAMED = 10  # label conflicts in an error
 ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 
 
@@ -106,6 +107,32 @@ def summary(audited: Audit) -> dict[str, int]:
         "distinct_images": by_group.ngroups,
         "groups_across_classes": int((by_group.nunique() > 1).sum()),
     }
+
+
+def conflicts(manifest: pd.DataFrame) -> dict[str, list[str]]:
+    """Return, by group, the files of groups that span both classes.
+
+    The same scan with and without a tumour: one of the two labels is wrong, and only a
+    person can say which.
+    """
+    accepted = manifest[manifest["accepted"]]
+    classes = accepted.groupby("group")["label"].transform("nunique")
+    rows = accepted[classes > 1]
+    return {str(group): sorted(files) for group, files in rows.groupby("group")["file"]}
+
+
+def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
+    """Refuse label conflicts, naming the first ten.
+
+    Raises:
+        InputError: there is one.
+    """
+    if found:
+        named = "; ".join(" and ".join(files) for files in list(found.values())[:NAMED])
+        raise InputError(
+            f"{len(found)} scans are labelled both no and yes: {named}. Correct or "
+            "remove the files, or set audit.label_conflicts to keep in params.yaml"
+        )
 
 
 def _label(file: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from brain_mri.errors import InputError
 
 PARTS = ("train", "val", "test")
+SIMULATIONS = 2000  # random splits
 
 
 def assign_parts(
@@ -71,6 +72,38 @@ def summary(split: pd.DataFrame) -> dict[str, object]:
             "yes": int((rows["y_true"] == 1).sum()),
         }
     return counts
+
+
+def random_split(group: npt.ArrayLike, n_test: int, seed: int) -> dict[str, float]:
+    """Simulate what splitting at random, blind to the groups, would have leaked.
+
+    Args:
+        group: of every image, shape (n,).
+        n_test: size of the test part; the others are learnt from or chosen by.
+        seed: of the simulation.
+
+    Returns:
+        Of `simulations` splits: how many of the test images have a copy of the same
+        scan outside the test part, mean, 5th and 95th percentile; and the share of
+        splits without any.
+    """
+    codes = np.sort(np.unique(np.asarray(group), return_inverse=True)[1])
+    sizes = np.bincount(codes)
+    rng = np.random.default_rng(seed)
+    leaked = np.empty(SIMULATIONS, np.int64)
+    for i in range(SIMULATIONS):
+        test = codes[rng.permutation(len(codes))[:n_test]]
+        outside = sizes - np.bincount(test, minlength=len(sizes))
+        leaked[i] = np.count_nonzero(outside[test])
+    low, high = np.percentile(leaked, (5, 95))
+    return {
+        "simulations": SIMULATIONS,
+        "test_images": n_test,
+        "leaked_mean": round(float(leaked.mean()), 2),
+        "leaked_p05": round(float(low), 2),
+        "leaked_p95": round(float(high), 2),
+        "share_without_leak": round(float((leaked == 0).mean()), 4),
+    }
 
 
 def _shares(test_size: float, val_size: float) -> dict[str, float]:

@@ -1,0 +1,135 @@
+"""Null baselines: what can be scored without a network, or without the brain.
+
+A network that does not beat them has shown nothing. Each learns from the training part
+and answers for validation and test, as the networks do.
+"""
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import OneHotEncoder
+
+from brain_mri import predictions
+from brain_mri.arrays import Packed
+from brain_mri.scoring import Scores, score
+
+# What each is called in tables and pictures.
+NAMES = {
+    "majority": "majority class",
+    "file_facts": "file facts only",
+    "nearest": "nearest picture (64 × 64)",
+    "histogram": "five histogram numbers",
+}
+TREES = 300
+SIDE = 64  # px, of the pictures that `nearest` compares
+
+Features = npt.NDArray[np.float64]
+Scorer = Callable[[Packed, Packed], npt.NDArray[np.float64]]
+
+
+def predict(
+    parts: Mapping[str, Packed], manifest: pd.DataFrame, *, seed: int, threshold: float
+) -> pd.DataFrame:
+    """Train every baseline on train and let it answer for val and test.
+
+    Args:
+        parts: train, val and test; images uint8, shape (n, size, size).
+        manifest: columns image_id, width, height, bytes, mode, format.
+        seed: of the random forests.
+        threshold: y_score from which an image is called a tumour.
+
+    Returns:
+        A predictions table with a first column `baseline`.
+    """
+    scorers: dict[str, Scorer] = {
+        "majority": majority,
+        "file_facts": lambda train, part: file_facts(train, part, manifest, seed),
+        "nearest": nearest,
+        "histogram": lambda train, part: histogram(train, part, seed),
+    }
+    tables = []
+    for name, scorer in scorers.items():
+        table = predictions.table(
+            {
+                part: (parts[part].index, scorer(parts["train"], parts[part])[:, None])
+                for part in ("val", "test")
+            },
+            threshold,
+        )
+        table.insert(0, "baseline", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_baseline(
+    tables: Mapping[str, pd.DataFrame], threshold: float
+) -> dict[str, Scores]:
+    """Score each baseline on the test part: what `metrics/baselines.json` holds."""
+    return {
+        name: score(table[table["part"] == "test"], threshold)
+        for name, table in tables.items()
+    }
+
+
+def majority(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+    """Answer the share of tumours among the training images, whatever the image."""
+    return np.full(len(part.index), train.y_true.mean())
+
+
+def nearest(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+    """Answer with the class of the nearest training picture, pixel by pixel."""
+    model = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
+    model.fit(_small(train.values), train.y_true)
+    return model.predict(_small(part.values)).astype(np.float64)
+
+
+def histogram(train: Packed, part: Packed, seed: int) -> npt.NDArray[np.float64]:
+    """Let a forest see mean, spread and the 10th, 50th, 90th percentile of the grey."""
+    return _forest(_five(train.values), train.y_true, _five(part.values), seed)
+
+
+def file_facts(
+    train: Packed, part: Packed, manifest: pd.DataFrame, seed: int
+) -> npt.NDArray[np.float64]:
+    """Let a forest see size, aspect, bytes, mode and format, and no pixel."""
+    facts = manifest[manifest["accepted"]].set_index("image_id")
+    rows = [facts.loc[packed.index["image_id"]] for packed in (train, part)]
+    numbers = [
+        np.column_stack([r["width"], r["height"], r["width"] / r["height"], r["bytes"]])
+        for r in rows
+    ]
+    kinds = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    kinds.fit(rows[0][["mode", "format"]])
+    seen, asked = (
+        np.hstack([n, kinds.transform(r[["mode", "format"]])])
+        for n, r in zip(numbers, rows, strict=True)
+    )
+    return _forest(seen, train.y_true, asked, seed)
+
+
+def _forest(
+    seen: Features, y_true: npt.NDArray[np.int64], asked: Features, seed: int
+) -> npt.NDArray[np.float64]:
+    # leaves of two: single images are learnt by heart
+    forest = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=seed)
+    forest.fit(seen, y_true)
+    if len(forest.classes_) == 1:
+        return np.full(len(asked), float(forest.classes_[0]))
+    return forest.predict_proba(asked)[:, 1]
+
+
+def _five(images: npt.NDArray[np.uint8]) -> Features:
+    return np.array(
+        [(i.mean(), i.std(), *np.percentile(i, (10, 50, 90))) for i in images]
+    )
+
+
+def _small(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    size = (SIDE, SIDE)
+    small = [cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in images]
+    return np.stack(small).reshape(len(images), -1).astype(np.float32)
