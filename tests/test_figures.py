@@ -1,54 +1,46 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from brain_mri import figures
-from brain_mri.arrays import Packed
-from brain_mri.images import write_png
-from brain_mri.report import model_names
+from brain_mri import figures, wording
 
-NAMES = model_names("random")
-SCORE = {"accuracy": 0.75, "tp": 1, "fp": 1, "fn": 0, "tn": 2, "n_groups": 4}
+NAMES = wording.names("random")
+BOUNDS = {"accuracy_low": 0.5, "accuracy_high": 0.9}
+SCORE = (
+    {"accuracy": 0.75, "roc_auc": None, "roc_auc_low": None, "roc_auc_high": None}
+    | BOUNDS
+    | {"tp": 1, "fp": 1, "fn": 0, "tn": 2, "n_groups": 4}
+)
+BOTH = {"scratch": SCORE, "vgg": SCORE}
 HISTORY = pd.DataFrame(
     {"epoch": [1, 2], "loss": [0.7, 0.5], "accuracy": [0.5, 0.8]}
 ).assign(val_loss=[0.7, 0.6], val_accuracy=[0.5, 0.6])
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (4, 16, 16)).astype(np.uint8)
-IDS = ["a", "b", "c", "d"]
-
-
-def part():
-    return Packed(IMAGES, pd.DataFrame({"image_id": IDS, "y_true": [0, 1, 0, 1]}))
-
-
-def predictions():
-    return pd.DataFrame(
-        {
-            "image_id": IDS,
-            "part": "test",
-            "y_true": [0, 1, 0, 1],
-            "y_score": [0.1, 0.9, 0.8, 0.7],
-            "y_pred": [0, 1, 1, 1],
-        }
-    )
-
+ROC = pd.DataFrame({"fpr": [0.0, 0, 1], "tpr": [0.0, 1, 1]})
+RECALL = pd.DataFrame({"recall": [0.0, 0.5, 1], "precision": [1.0, 1, 0.5]})
+BINS = pd.DataFrame(
+    {"y_score": [0.2, 0.8], "observed": [0.1, 0.7], "low": [0.0, 0.4]}
+).assign(high=[0.4, 0.9], n=[10, 12])
 
 DRAWN = {
-    "counts": lambda: figures.class_counts(
-        pd.DataFrame({"part": ["train", "val", "test"], "y_true": [0, 1, 1]})
-    ),
-    "curves": lambda: figures.curves(HISTORY, "a network"),
-    "accuracies": lambda: figures.accuracies({"scratch": SCORE, "vgg": SCORE}, NAMES),
-    "confusions": lambda: figures.confusions({"scratch": SCORE, "vgg": SCORE}, NAMES),
-    "roc": lambda: figures.roc(
-        {"scratch": pd.DataFrame({"fpr": [0.0, 1.0], "tpr": [0.0, 1.0]})}, NAMES
-    ),
-    "augmentation": lambda: figures.augmentation(
-        Packed(IMAGES, pd.DataFrame({"variant": [0, 0, 1, 1]}))
-    ),
-    "predictions": lambda: figures.predictions(part(), predictions(), "a network"),
+    "intervals": lambda: figures.intervals(BOTH | {"nearest": SCORE}, NAMES),
+    "training": lambda: figures.training({"scratch": HISTORY, "vgg": HISTORY}, NAMES),
+    "confusions": lambda: figures.confusions(BOTH, NAMES),
+    "roc": lambda: figures.roc({"scratch": ROC, "vgg": ROC}, NAMES),
+    "recall": lambda: figures.precision_recall({"vgg": RECALL}, 0.4, NAMES),
+    "calibration": lambda: figures.calibration({"scratch": BINS, "vgg": BINS}, NAMES),
 }
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def texts(axis):
+    return [text.get_text() for text in axis.texts]
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -62,35 +54,39 @@ def test_same_input_same_bytes(name, tmp_path):
         assert "Software" not in picture.info
 
 
-def test_examples_show_each_class(tmp_path):
-    for name in IDS:
-        write_png(tmp_path / f"{name}.png", IMAGES[0])
-    crops = pd.DataFrame(
-        {
-            "image_id": IDS,
-            "label": ["no", "no", "yes", "yes"],
-            "file": [f"{name}.png" for name in IDS],
-        }
-    )
-    figure = figures.examples(crops, tmp_path)
-    shown = [axis for axis in figure.axes if axis.images]
-    assert len(shown) == 4
-    assert figure.axes[0].get_title(loc="left") == "class no"
+def test_intervals_draw_the_limits_and_say_what_is_undefined():
+    accuracy, area = DRAWN["intervals"]().axes
+    lines = [line.get_xdata() for line in accuracy.lines]
+    assert sum(tuple(x) == (0.5, 0.9) for x in lines if np.size(x) == 2) == 3
+    assert texts(area) == ["undefined"] * 3
+    labels = [label.get_text() for label in accuracy.get_yticklabels()]
+    assert labels == [NAMES[name] for name in ("scratch", "vgg", "nearest")]
 
 
-def test_errors_come_first_and_are_named():
-    figure = figures.predictions(part(), predictions(), "a network")
-    titles = [axis.get_title() for axis in figure.axes if axis.images]
-    assert titles[0] == "WRONG: yes (0.80)\ntruth: no"
-    assert titles[1] == "no (0.10)\ntruth: no"
-    assert (figure.axes[0].images[0].get_array() == IMAGES[2]).all()
+def test_confusions_show_counts_and_shares_of_each_class():
+    first, second = DRAWN["confusions"]().axes
+    assert texts(first) == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]
+    assert second.get_title() == "VGG-16, not pretrained"
 
 
-def test_accuracies_show_the_counts():
-    figure = figures.accuracies({"scratch": SCORE, "vgg": SCORE}, NAMES)
-    assert any("3 of 4" in text.get_text() for text in figure.axes[0].texts)
+def test_a_class_that_is_not_there_is_counted_as_0():
+    one = {"tp": 0, "fn": 0, "fp": 1, "tn": 3}
+    figure = figures.confusions({"scratch": one, "vgg": one}, NAMES)
+    assert texts(figure.axes[0])[2:] == ["0\n0%", "0\n0%"]
 
 
-def test_a_part_without_one_class_is_drawn_as_zero():
-    figure = figures.class_counts(pd.DataFrame({"part": ["train"], "y_true": [0]}))
-    assert len(figure.axes[0].patches) == 6
+def test_an_undefined_curve_is_said_to_be():
+    nothing = pd.DataFrame({"fpr": [], "tpr": []})
+    axis = figures.roc({"scratch": nothing, "vgg": nothing}, NAMES).axes[0]
+    assert texts(axis) == ["undefined: one class only"]
+    assert texts(DRAWN["roc"]().axes[0]) == []
+
+
+def test_training_never_hides_a_loss():
+    axes = DRAWN["training"]().axes
+    assert axes[0].get_ylim()[1] > 0.7
+    assert axes[0].get_title() == "CNN from scratch"
+
+
+def test_calibration_counts_the_groups_of_each_bin():
+    assert texts(DRAWN["calibration"]().axes[0]).count("12") == 2

@@ -1,6 +1,6 @@
-"""Draw every picture of the report, from tables and arrays alone."""
+"""Draw every chart of the report, from tables alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -9,21 +9,19 @@ matplotlib.use("Agg")  # no screen needed
 
 import matplotlib.pyplot as plt
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_mri.arrays import Packed
-from brain_mri.images import CLASSES, decode
-from brain_mri.splitting import PARTS
+from brain_mri import curves
+from brain_mri.images import CLASSES
 
 # Okabe & Ito's colours, told apart by colour-blind readers, https://jfly.uni-koeln.de/color
-SCRATCH, VGG, WRONG = "#0072B2", "#E69F00", "#B34700"
-SHOWN = 8  # images in a row
-GALLERY = 24  # test images of one model
+SCRATCH, VGG, BASELINE = "#0072B2", "#D55E00", "#595959"
 COLOURS = {"scratch": SCRATCH, "vgg": VGG}
-Grey = npt.NDArray[np.uint8]
+# Told apart without colour too.
+LINES = {"scratch": "-", "vgg": "--"}
+MARKS = {"scratch": "o", "vgg": "s"}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -33,102 +31,57 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def examples(crops: pd.DataFrame, folder: Path) -> Figure:
-    """Show the first cropped images of each class, by image id, a row a class.
-
-    Args:
-        crops: columns image_id, label and file, which lies below `folder`.
-        folder: where the crops lie.
-    """
-    figure, axes = _grid(len(CLASSES), SHOWN)
-    for row, label in zip(axes, CLASSES, strict=True):
-        mine = crops[crops["label"] == label].sort_values("image_id")
-        for axis, file in zip(row, mine["file"], strict=False):
-            _show(axis, decode(folder / file).grey)
-        row[0].set_title(f"class {label}", loc="left")
-    figure.suptitle("Cropped images")
-    return figure
-
-
-def class_counts(split: pd.DataFrame) -> Figure:
-    """Draw how many images of each class are in each part.
-
-    Args:
-        split: columns y_true (0 or 1) and part.
-    """
-    figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
-    counts = pd.crosstab(split["part"], split["y_true"])
-    counts = counts.reindex(index=PARTS, columns=(0, 1), fill_value=0)
-    for y_true, colour in ((0, SCRATCH), (1, VGG)):
-        places = np.arange(len(counts)) + (y_true - 0.5) * 0.38
-        bars = axis.bar(
-            places, counts[y_true], 0.36, color=colour, label=CLASSES[y_true]
-        )
-        axis.bar_label(bars)
-    axis.margins(y=0.1)  # room for the numbers
-    axis.set_xticks(np.arange(len(counts)), counts.index)
-    axis.set(ylabel="images", title="Images in each part")
-    axis.legend(title="tumour", frameon=False)
-    return figure
-
-
-def augmentation(augmented: Packed) -> Figure:
-    """Show the first training images, each above its variants.
-
-    Args:
-        augmented: its index has a column variant, 0 for the original.
-    """
-    variant = augmented.index["variant"].to_numpy()
-    figure, axes = _grid(int(variant.max()) + 1, SHOWN)
-    for number, row in enumerate(axes):
-        row[0].set_title(f"variant {number}" if number else "original", loc="left")
-        images = augmented.values[np.flatnonzero(variant == number)[:SHOWN]]
-        for axis, image in zip(row, images, strict=False):
-            _show(axis, image)
-    figure.suptitle("Augmentation, training images only")
-    return figure
-
-
-def curves(history: pd.DataFrame, title: str) -> Figure:
-    """Draw loss and accuracy of one network against the epoch."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        axis.plot(history["epoch"], history[name], color=SCRATCH, label="train")
-        axis.plot(
-            history["epoch"], history[f"val_{name}"], "--", color=VGG, label="val"
-        )
-        axis.set(xlabel="epoch", ylabel=name)
-        axis.grid(alpha=0.3)
-    axes[0].set_ylim(bottom=0)
-    axes[1].set_ylim(0, 1.02)
-    axes[0].legend(frameon=False)
-    figure.suptitle(title)
-    return figure
-
-
-def accuracies(
-    scores: Mapping[str, Mapping[str, float]], names: Mapping[str, str]
+def intervals(
+    scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
 ) -> Figure:
-    """Draw the test accuracies side by side, with the counts they are made of.
+    """Draw accuracy and ROC AUC of every classifier with its 95 % interval.
 
     Args:
-        scores: for each model its metrics of the test part.
-        names: for each model what to call it.
+        scores: for each classifier, accuracy and roc_auc with their _low and _high;
+            what is None is left out.
+        names: for each what to call it.
     """
-    figure, axis = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
-    for place, (model, test) in enumerate(scores.items()):
-        axis.bar(place, test["accuracy"], 0.55, color=COLOURS[model])
-        right = test["tp"] + test["tn"]
-        axis.text(
-            place,
-            test["accuracy"] + 0.02,
-            f"{test['accuracy']:.3f}\n{right} of {test['n_groups']}",
-            ha="center",
-        )
-    axis.set_xticks(range(len(scores)), [names[model] for model in scores])
-    axis.axhline(0.5, color="0.5", linestyle=":", linewidth=1)
-    axis.set(ylim=(0, 1.2), ylabel="accuracy", title="Test accuracy, one image a group")
-    axis.set_yticks(np.linspace(0, 1, 6))
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, 1 + 0.45 * len(scores)), layout="constrained", sharey=True
+    )
+    for axis, metric in zip(axes, ("accuracy", "roc_auc"), strict=True):
+        for place, (model, values) in enumerate(scores.items()):
+            _interval(axis, place, model, metric, values)
+        axis.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
+        axis.set(xlim=(-0.02, 1.02), xlabel=metric.replace("roc_auc", "ROC AUC"))
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(range(len(scores)), [names[model] for model in scores])
+    axes[0].set_ylim(len(scores) - 0.5, -0.5)
+    return figure
+
+
+def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
+    """Draw loss and accuracy against the epoch, a row a network.
+
+    Args:
+        histories: for each network columns epoch, loss, accuracy, val_loss and
+            val_accuracy.
+        names: for each what to call it.
+    """
+    figure, axes = plt.subplots(
+        len(histories), 2, figsize=(9, 2.9 * len(histories)), layout="constrained"
+    )
+    for row, (model, history) in zip(axes, histories.items(), strict=True):
+        for axis, metric in zip(row, ("loss", "accuracy"), strict=True):
+            for part, style in (("", "-"), ("val_", "--")):
+                axis.plot(
+                    history["epoch"],
+                    history[f"{part}{metric}"],
+                    style,
+                    color=COLOURS[model],
+                    alpha=1 if part else 0.6,
+                    label="validation" if part else "training",
+                )
+            axis.set(xlabel="epoch", ylabel=metric, title=names[model])
+            axis.grid(alpha=0.3)
+        row[0].set_ylim(0, 1.1 * history[["loss", "val_loss"]].to_numpy().max())
+        row[1].set_ylim(0, 1.02)
+        row[1].legend(frameon=False, loc="lower right")
     return figure
 
 
@@ -154,65 +107,116 @@ def confusions(
             axis.text(j, i, text, ha="center", va="center", color=colour, fontsize=12)
         axis.set_xticks((0, 1), CLASSES)
         axis.set_yticks((0, 1), CLASSES)
-        axis.set(xlabel="predicted", ylabel="truth", title=names[model])
+        axis.set(xlabel="predicted tumour", ylabel="true tumour", title=names[model])
     return figure
 
 
 def roc(points: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
     """Draw the ROC curves of the test part over each other."""
-    figure, axis = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    figure, axis = _square("1 − specificity", "sensitivity", "ROC")
     axis.plot((0, 1), (0, 1), ":", color="0.5", linewidth=1)
-    for model, style in zip(points, ("-", "--"), strict=False):
-        curve = points[model]
-        axis.plot(
-            curve["fpr"], curve["tpr"], style, color=COLOURS[model], label=names[model]
-        )
-    axis.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC, test groups")
-    axis.set_aspect("equal")
-    axis.legend(frameon=False, loc="lower right")
-    return figure
+    for model, curve in points.items():
+        _curve(axis, curve["fpr"], curve["tpr"], model, names)
+    return _legend(figure, axis)
 
 
-def predictions(test: Packed, table: pd.DataFrame, name: str) -> Figure:
-    """Show test images with truth and prediction, the errors first.
+def precision_recall(
+    points: Mapping[str, pd.DataFrame], share: float, names: Mapping[str, str]
+) -> Figure:
+    """Draw the precision-recall curves of the test part.
 
     Args:
-        test: the images of the test part.
-        table: columns image_id, part, y_true, y_pred (0 or 1) and y_score.
-        name: what to call the model.
+        points: for each model columns recall and precision.
+        share: of tumours among the test groups, what guessing would reach.
+        names: for each model what to call it.
     """
-    row_of = {image_id: row for row, image_id in enumerate(test.index["image_id"])}
-    table = table[table["part"] == "test"]
-    wrong = (table["y_true"] != table["y_pred"]).rename("wrong")
-    ordered = table.assign(wrong=wrong).sort_values(
-        ["wrong", "image_id"], ascending=[False, True]
-    )
-    shown = ordered.head(GALLERY)
-    figure, axes = _grid(-(-len(shown) // SHOWN), SHOWN, extra=0.5)
-    for axis, row in zip(axes.flat, shown.itertuples(), strict=False):
-        _show(axis, test.values[row_of[row.image_id]])
-        axis.set_title(
-            f"{'WRONG: ' if row.wrong else ''}{CLASSES[row.y_pred]} ({row.y_score:.2f})"
-            f"\ntruth: {CLASSES[row.y_true]}",
-            fontsize=9,
-            color=WRONG if row.wrong else "black",
+    figure, axis = _square("sensitivity (recall)", "precision", "Precision and recall")
+    axis.axhline(share, linestyle=":", color="0.5", linewidth=1)
+    for model, curve in points.items():
+        axis.step(
+            curve["recall"],
+            curve["precision"],
+            LINES[model],
+            where="post",
+            color=COLOURS[model],
+            label=names[model],
         )
-    figure.suptitle(
-        f"{name}: {len(shown)} of {len(table)} test images, "
-        f"the {int(wrong.sum())} errors first"
-    )
+    return _legend(figure, axis)
+
+
+def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
+    """Draw the observed share of tumours against the mean score, with Wilson intervals.
+
+    Args:
+        bins: for each model what `curves.calibration` returns.
+        names: for each model what to call it.
+    """
+    figure, axis = _square("mean score", "observed share of tumours", "Calibration")
+    axis.plot((0, 1), (0, 1), ":", color="0.5", linewidth=1)
+    for model, table in bins.items():
+        error = curves.calibration_error(table)
+        observed = table["observed"]
+        axis.errorbar(
+            table["y_score"],
+            observed,
+            yerr=(observed - table["low"], table["high"] - observed),
+            fmt=MARKS[model],
+            color=COLOURS[model],
+            capsize=3,
+            label=f"{names[model]} (ECE {error:.2f})",
+        )
+        for row in table.itertuples():
+            above = model == "scratch" and row.observed < 0.95  # else off the axes
+            axis.annotate(
+                f"{row.n}",
+                (row.y_score, row.observed),
+                xytext=(5, 5 if above else -11),
+                textcoords="offset points",
+                fontsize=8,
+                color=COLOURS[model],
+            )
+    return _legend(figure, axis)
+
+
+def _interval(
+    axis: Axes,
+    place: int,
+    model: str,
+    metric: str,
+    values: Mapping[str, float | None],
+) -> None:
+    value, low, high = (values[f"{metric}{end}"] for end in ("", "_low", "_high"))
+    colour = COLOURS.get(model, BASELINE)
+    if value is None:
+        axis.text(0.02, place, "undefined", va="center", color=colour, fontsize=9)
+        return
+    if low is not None and high is not None:
+        axis.plot((low, high), (place, place), color=colour, linewidth=2)
+    axis.plot(value, place, MARKS.get(model, "D"), color=colour, markersize=6)
+    axis.text(value, place - 0.2, f"{value:.2f}", ha="center", fontsize=8, color=colour)
+
+
+def _square(x: str, y: str, title: str) -> tuple[Figure, Axes]:
+    figure, axis = plt.subplots(figsize=(4.6, 5), layout="constrained")
+    axis.set(xlabel=x, ylabel=y, title=title, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axis.set_aspect("equal")
+    axis.grid(alpha=0.3)
+    return figure, axis
+
+
+def _curve(
+    axis: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    model: str,
+    names: Mapping[str, str],
+) -> None:
+    axis.plot(x, y, LINES[model], color=COLOURS[model], label=names[model])
+
+
+def _legend(figure: Figure, axis: Axes) -> Figure:
+    """Name the models below the axes, where no curve can be hidden."""
+    if not any(np.size(line.get_xdata()) > 2 for line in axis.lines):
+        axis.text(0.5, 0.6, "undefined: one class only", ha="center")
+    figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     return figure
-
-
-def _grid(rows: int, columns: int, extra: float = 0.25) -> tuple[Figure, npt.NDArray]:
-    size = (1.6 * columns, (1.6 + extra) * rows + 0.5)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, layout="constrained", squeeze=False
-    )
-    for axis in axes.flat:
-        axis.axis("off")
-    return figure, axes
-
-
-def _show(axis: Axes, image: Grey) -> None:
-    axis.imshow(image, cmap="gray", vmin=0, vmax=255)

@@ -1,67 +1,300 @@
-"""Put the result into words: `summary.md`, and names that never promise too much."""
+"""Make the page, the summary and the two cards from what the stages left."""
 
+import hashlib
+import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-from brain_mri.comparison import HEADLINE
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
 
-Scores = Mapping[str, float | int | None]
+from brain_mri import (
+    arrays,
+    auditing,
+    curves,
+    figures,
+    galleries,
+    params,
+    pictures,
+    predictions,
+    tables,
+    wording,
+)
+from brain_mri.comparison import signed
+from brain_mri.images import CLASSES
+from brain_mri.splitting import PARTS
+
+MODELS = ("scratch", "vgg")
+LISTED = 50  # rejected files on the page
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless")
+TEMPLATES = {
+    "index.html": "index.html.j2",
+    "summary.md": "summary.md.j2",
+    "model-card.md": "model-card.md.j2",
+    "data-card.md": "data-card.md.j2",
+}
+ALTS = {
+    "intervals": "Accuracy and ROC AUC of both networks and the null baselines, each "
+    "with its 95 % interval; the numbers stand in the table above",
+    "training": "Loss and accuracy of both networks against the epoch",
+    "confusion": "Confusion matrices of both networks; the counts stand in the table",
+    "roc": "ROC curves of both networks",
+    "precision-recall": "Precision-recall curves of both networks",
+    "calibration": "Observed share of tumours against the mean score, in bins",
+}
 
 
-def model_names(weights: str) -> dict[str, str]:
-    """Return what to call the two models, given where VGG-16's weights come from."""
-    pretrained = "ImageNet" if weights == "imagenet" else "not pretrained"
-    return {"scratch": "CNN from scratch", "vgg": f"VGG-16, {pretrained}"}
+@dataclass(frozen=True)
+class Results:
+    """Read what the stages left, each file when it is asked for.
+
+    dataset: the folder of the whole images; data, metrics: the stages' folders;
+    parameters: the sections of params.yaml that stages read.
+    """
+
+    dataset: Path
+    data: Path
+    metrics: Path
+    parameters: Mapping[str, Any]
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """Counts of files, duplicates and groups."""
+        return tables.read_json(self.metrics / "audit.json")
+
+    @cached_property
+    def split(self) -> dict[str, Any]:
+        """Counts in every part, groups shared, the simulated random split."""
+        return tables.read_json(self.metrics / "split.json")
+
+    @cached_property
+    def comparison(self) -> dict[str, Any]:
+        """The verdict and what it rests on."""
+        return tables.read_json(self.metrics / "comparison.json")
+
+    @cached_property
+    def champion(self) -> str:
+        """The network that `model` names in params.yaml."""
+        return tables.read_json(self.metrics / "selected.json")["model"]
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Metrics of the test part of both networks, then of the null baselines."""
+        own = {m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in MODELS}
+        return own | tables.read_json(self.metrics / "baselines.json")
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What to call every classifier."""
+        return wording.names(self.comparison["vgg_weights"])
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """A row a file."""
+        return tables.read_csv(self.data / "manifest.csv")
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Image id to file name."""
+        used = self.manifest[self.manifest["accepted"]]
+        return dict(zip(used["image_id"], used["file"], strict=True))
+
+    @cached_property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """Predictions of the test part by both networks."""
+        read = {
+            m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in MODELS
+        }
+        return {m: table[table["part"] == "test"] for m, table in read.items()}
+
+    @cached_property
+    def statistics(self) -> pd.DataFrame:
+        """Every metric with its interval."""
+        return tables.read_csv(self.metrics / "statistics.csv")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the images are the embedded phantoms."""
+        return self.dataset == Path(wording.DRAWN)
 
 
-def side_by_side(scores: Mapping[str, Scores], names: Mapping[str, str]) -> str:
-    """Return a Markdown table of the test metrics, a row a metric, a column a model."""
-    rows = [
-        "| test | " + " | ".join(names[model] for model in scores) + " |",
-        "| --- |" + " ---: |" * len(scores),
+def charts(results: Results) -> dict[str, Figure]:
+    """Draw the charts, by name."""
+    names, scores, tests = results.names, results.scores, results.tests
+    own = {model: scores[model] for model in MODELS}
+    metrics = results.metrics
+    histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in MODELS}
+    points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in MODELS}
+    share = float(predictions.arrays(tests["vgg"])[0].mean())
+    recalls = {m: curves.pr_points(table) for m, table in tests.items()}
+    bins = {m: curves.calibration(table) for m, table in tests.items()}
+    return {
+        "intervals": figures.intervals(scores, names),
+        "training": figures.training(histories, names),
+        "confusion": figures.confusions(own, names),
+        "roc": figures.roc(points, names),
+        "precision-recall": figures.precision_recall(recalls, share, names),
+        "calibration": figures.calibration(bins, names),
+    }
+
+
+def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
+    """Gather what the templates show.
+
+    Args:
+        results: what the stages left.
+        pngs: the charts, by name.
+    """
+    weights = results.comparison["vgg_weights"]
+    rejected = results.manifest[~results.manifest["accepted"]]
+    return {
+        "comparison": results.comparison,
+        "champion": results.champion,
+        "names": results.names,
+        "notes": wording.limits(weights, results.drawn),
+        "limits": wording.LIMITS,
+        "headline": wording.headline(results.scores, results.names),
+        "blind": wording.blind(results.scores, results.names),
+        "one_answer": wording.one_answer(results.scores, results.names),
+        "unbeaten": wording.unbeaten(results.comparison["baselines"], results.names),
+        "table": wording.side_by_side(
+            {m: results.scores[m] for m in MODELS}, results.names
+        ),
+        "audit": results.audit,
+        "split": results.split,
+        "parts": PARTS,
+        "rejected": rejected.head(LISTED).to_dict("records"),
+        "conflicts": auditing.conflicts(results.manifest),
+        "galleries": gallery_rows(results),
+        "charts": {
+            name: {"src": pictures.data_uri(png), "alt": ALTS[name]}
+            for name, png in pngs.items()
+        },
+        "statistics": statistics_rows(results),
+        "parameters": parameter_rows(results.parameters),
+        "parameter": results.parameters,
+        "versions": versions(),
+        "data": data_facts(results),
+    }
+
+
+def gallery_rows(results: Results) -> dict[str, Any]:
+    """Choose and draw the pictures of scans, by section."""
+    data = results.data
+    crops = tables.read_csv(data / "crop.csv")
+    heat = {model: arrays.read(data / "explain" / model) for model in MODELS}
+    return {
+        "crops": galleries.crops(
+            crops, results.files, results.dataset, data / "cropped"
+        ),
+        "copies": galleries.copies(
+            tables.read_csv(data / "split.csv"), crops, data / "cropped"
+        ),
+        "augmentation": galleries.augmentation(arrays.read(data / "augmented")),
+        "tests": galleries.test_images(
+            arrays.read(data / "split" / "test"),
+            heat,
+            results.tests,
+            results.files,
+            results.parameters["seed"],
+        ),
+    }
+
+
+def statistics_rows(results: Results) -> list[dict[str, Any]]:
+    """Set the secondary metrics of the two networks side by side, a row a metric."""
+    table = results.statistics
+    table = table[table["model"].isin(MODELS) & (table["part"] == "test")]
+    rows = []
+    for metric, mine in table.groupby("metric", sort=False):
+        cells = {row["model"]: _cell(row) for row in mine.to_dict("records")}
+        rows.append({"metric": wording.METRICS[str(metric)], **cells})
+    return rows
+
+
+def parameter_rows(
+    values: Mapping[str, Any], prefix: str = ""
+) -> list[tuple[str, object]]:
+    """List every parameter under its dotted key."""
+    rows: list[tuple[str, object]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += parameter_rows(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", value))
+    return rows
+
+
+def versions() -> list[tuple[str, str]]:
+    """List Python and the packages that decide, as installed where the page is made."""
+    return [("python", platform.python_version())] + [
+        (name, version(name)) for name in PACKAGES
     ]
-    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_groups", "n_images"):
-        cells = (_number(test[metric]) for test in scores.values())
-        rows.append(f"| {metric.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
 
 
-def summary(
-    audit: Mapping[str, int],
-    split: Mapping[str, Mapping[str, int]],
-    scores: Mapping[str, Scores],
-    comparison: Mapping[str, Mapping[str, int]],
-    champion: str,
-    names: Mapping[str, str],
-) -> str:
-    """Return the summary as Markdown: the table, what it rests on, and its limits."""
-    paired, n = comparison["paired"], comparison["n_groups"]
-    return f"""# {names["scratch"]} against {names["vgg"]}
-
-{side_by_side(scores, names)}
-
-Every number counts each group of near-duplicate images once: {n} test groups.
-
-- Both right {paired["both_right"]}, only the CNN from scratch \
-{paired["scratch_only"]}, only VGG-16 {paired["vgg_only"]}, none \
-{paired["both_wrong"]}; exact McNemar p = {_number(comparison["mcnemar_exact_p"])}.
-- `model: {champion}` in params.yaml names the {names[champion]} as champion.
-- {audit["files"]} files, {audit["accepted"]} used, {audit["rejected"]} left out; \
-{audit["distinct_images"]} distinct images (groups).
-- {split["groups_shared"]} groups shared between train, val and test.
-- Images: {_parts(split)}.
-
-Research software, not for diagnosis.
-"""
+def data_facts(results: Results) -> dict[str, Any]:
+    """Say what the data set is called, what it holds and how to know it again."""
+    used = results.manifest[results.manifest["accepted"]]
+    lines = sorted(used["label"] + " " + used["sha256"])
+    return {
+        "name": results.dataset.name,
+        "drawn": results.drawn,
+        "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        "formats": sorted(used["format"].value_counts().items()),
+        "width": (int(used["width"].min()), int(used["width"].max())),
+        "height": (int(used["height"].min()), int(used["height"].max())),
+        "classes": CLASSES,
+    }
 
 
-def _parts(split: Mapping[str, Mapping[str, int]]) -> str:
-    return ", ".join(
-        f"{part} {split[part]['images']} ({split[part]['groups']} groups)"
-        for part in ("train", "val", "test")
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template; in HTML, whatever comes from a file name is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["number"] = wording.number
+    environment.filters["p_value"] = wording.p_value
+    environment.filters["signed"] = signed
+    return environment.get_template(template).render(values)
 
 
-def _number(value: object) -> str:
-    if value is None:
+def write(results: Results, folder: Path) -> None:
+    """Write the charts, the page, the summary and the cards."""
+    pngs = {}
+    for name, figure in charts(results).items():
+        path = folder / "figures" / f"{name}.png"
+        figures.save(figure, path)
+        pngs[name] = path.read_bytes()
+    values = context(results, pngs)
+    for name, template in TEMPLATES.items():
+        (folder / name).write_text(render(template, values), encoding="utf-8")
+
+
+def pipeline_parameters(path: Path) -> dict[str, Any]:
+    """Read the parameters that stages read: all but what the gate demands."""
+    values = params.load(path)
+    values.pop("check", None)
+    return values
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    value, low, high = (pd.to_numeric(row[key]) for key in ("value", "low", "high"))
+    if pd.isna(value):
         return "undefined"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    text = f"{value:.3f}"
+    if not pd.isna(low):
+        text += f" ({low:.2f} to {high:.2f})"
+    count, n = (pd.to_numeric(row[key]) for key in ("count", "n"))
+    if not pd.isna(count):
+        text += f", {int(count)} of {int(n)}"
+    return text

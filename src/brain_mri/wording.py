@@ -1,0 +1,190 @@
+"""Put results into words and tables: names, numbers, intervals, what beats what."""
+
+from collections.abc import Mapping
+
+from brain_mri import comparison
+from brain_mri.comparison import HEADLINE, signed
+
+Scores = Mapping[str, float | int | None]
+
+BASELINES = {
+    "majority": "Null: majority class",
+    "file_facts": "Null: file facts only, no pixel",
+    "nearest": "Null: nearest training picture",
+    "histogram": "Null: five histogram numbers",
+}
+METRICS = {
+    "accuracy": "accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV (precision)",
+    "npv": "NPV",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "brier": "Brier score (low is good)",
+    "log_loss": "log loss (low is good)",
+    "sensitivity_at_specificity_90": "for specificity ≥ 0.90: sensitivity",
+    "specificity_at_specificity_90": "for specificity ≥ 0.90: specificity reached",
+    "sensitivity_at_sensitivity_90": "for sensitivity ≥ 0.90: sensitivity reached",
+    "specificity_at_sensitivity_90": "for sensitivity ≥ 0.90: specificity",
+}
+DRAWN = "data/phantom"  # the data set of which `limits` says that it is drawn
+# What holds of every run.
+LIMITS = (
+    "The intervals cover which groups happened to be tested. They do not cover another "
+    "split or training again: a seed or another processor moves the numbers too.",
+    "Groups are found by looks. Two scans of one patient that look different are not "
+    "joined; patients are not known.",
+    "Labels are taken as they came. What is labelled no may be ill in other ways.",
+    "All parts come from one collection. How the networks do in another hospital, with "
+    "other scanners or another share of tumours, is not tested.",
+    "A network may use what is not brain: sequence, sharpness, markings, size. The "
+    "null baselines show how far that goes; Grad-CAM is too coarse to rule it out.",
+    "Single slices of 8 bits, shrunk: far less than a radiologist sees.",
+)
+
+
+def names(weights: str) -> dict[str, str]:
+    """Return what to call the two networks and the null baselines."""
+    return {**comparison.model_names(weights), **BASELINES}
+
+
+def number(value: float | int | None, digits: int = 3) -> str:
+    """Write a metric; None is said to be undefined."""
+    if value is None:
+        return "undefined"
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def p_value(value: float | None) -> str:
+    """Write what follows the letter p; three digits cannot tell a tiny one from 0."""
+    if value is None:
+        return "undefined"
+    text = f"= {value:.3f}" if value >= 0.001 else "< 0.001"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def with_interval(scores: Scores, metric: str) -> str:
+    """Write a metric with its 95 % interval, two digits each."""
+    value, low, high = (scores[f"{metric}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return "undefined"
+    limits = "no interval" if low is None else f"{low:.2f} to {high:.2f}"
+    return f"{value:.2f} ({limits})"
+
+
+def headline(
+    scores: Mapping[str, Scores], called: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """Return a row a classifier: name, right of n, and metrics with their intervals."""
+    rows: list[dict[str, object]] = []
+    for model, test in scores.items():
+        metrics = ("accuracy", "sensitivity", "specificity", "roc_auc")
+        cells = {metric: with_interval(test, metric) for metric in metrics}
+        counted = f"{_right(test)} of {test['n_groups']}"
+        row = {"name": called[model], "null": model in BASELINES, "right": counted}
+        rows.append(row | cells)
+    return rows
+
+
+def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
+    """Return a Markdown table of the test metrics, a row a metric, a column a model."""
+    rows = [
+        "| test | " + " | ".join(called[model] for model in scores) + " |",
+        "| --- |" + " ---: |" * len(scores),
+    ]
+    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_groups", "n_images"):
+        cells = (_cell(test, metric) for test in scores.values())
+        rows.append(f"| {metric.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def blind(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
+    """Say how many groups are got right without a look at the brain, and with one."""
+    n = scores["majority"]["n_groups"]
+    majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
+    networks = "; ".join(
+        f"{called[m]}: {_right(scores[m])}" for m in ("scratch", "vgg")
+    )
+    return (
+        f"Right without a look at the brain: {majority} of {n} test groups by the "
+        f"majority class, {facts} by file facts only. Right with one: {networks}."
+    )
+
+
+def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[str]:
+    """Name the networks that give the same answer to every test group."""
+    said = []
+    for model in ("scratch", "vgg"):
+        test = scores[model]
+        called_yes = int(test["tp"] or 0) + int(test["fp"] or 0)
+        if called_yes in (0, test["n_groups"]):
+            answer = "a tumour" if called_yes else "no tumour"
+            said.append(
+                f"{called[model]} says “{answer}” of every test group: it tells none "
+                "from another at this threshold."
+            )
+    return said
+
+
+def unbeaten(
+    differences: Mapping[str, Mapping[str, Scores]], called: Mapping[str, str]
+) -> list[str]:
+    """Say of each network which null baselines it does not beat, if any.
+
+    Args:
+        differences: for each network and baseline: difference (network minus
+            baseline), low and high, as metrics/comparison.json has them.
+        called: for each what to call it.
+    """
+    sentences = []
+    for model, by_baseline in differences.items():
+        # an interval that is not there beats nothing
+        lost = {n: d for n, d in by_baseline.items() if not (d["low"] or 0) > 0}
+        if not lost:
+            text = f"{called[model]}: better than every null baseline."
+        else:
+            named = "; ".join(
+                f"{BASELINES[name].removeprefix('Null: ')} ({_difference(d)})"
+                for name, d in lost.items()
+            )
+            text = f"{called[model]}: not shown to be better than {named}."
+        sentences.append(text)
+    return sentences
+
+
+def limits(weights: str, drawn: bool) -> list[str]:
+    """Say what the result must not be taken for, the gravest first."""
+    notes = []
+    if drawn:
+        notes.append(
+            "The images are drawn phantoms: the numbers show that the pipeline works "
+            "and say nothing about patients."
+        )
+    if weights != "imagenet":
+        notes.append(
+            "The convolutions of VGG-16 are random, not pretrained: this says nothing "
+            "about a pretrained VGG-16."
+        )
+    return notes
+
+
+def _right(test: Scores) -> int:
+    return int(test["tp"] or 0) + int(test["tn"] or 0)
+
+
+def _difference(d: Scores) -> str:
+    if d["low"] is None:
+        return "difference undefined"
+    return f"difference {signed(d['difference'])}, {signed(d['low'])} to " + signed(
+        d["high"]
+    )
+
+
+def _cell(test: Scores, metric: str) -> str:
+    if test.get(f"{metric}_low") is None:
+        return number(test[metric])
+    low, high = test[f"{metric}_low"], test[f"{metric}_high"]
+    return f"{number(test[metric])} ({number(low, 2)}–{number(high, 2)})"
