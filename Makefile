@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro imagenet test lock check-lock clean
+.PHONY: help repro imagenet check test lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -19,8 +19,11 @@ imagenet: .venv/installed  ## the same with VGG-16's ImageNet weights, as an exp
 	@$(BIN)/dvc exp run -S vgg.weights=imagenet
 	@$(BIN)/brain-mri show
 
+check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
+	@$(BIN)/brain-mri check
+
 test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -30,7 +33,7 @@ lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows
 
 check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
 	@sh .ci/lock
-	@git diff --exit-code -- requirements.txt requirements-dev.txt
+	@git diff --exit-code -- requirements.txt requirements-dev.txt requirements-ci.txt
 
 clean:  ## remove what the pipeline made; images you added stay
 	@find data -mindepth 1 -maxdepth 1 ! -name raw -exec rm -rf {} +

@@ -4,6 +4,9 @@ import shutil
 import pytest
 from conftest import run
 
+from brain_mri import pipeline
+from brain_mri.errors import InputError
+
 
 @pytest.fixture
 def folder(project, tmp_path):
@@ -32,18 +35,29 @@ def refused(folder, *arguments):
 def test_params_passes_and_fails_by_name(folder):
     assert "all keys known" in brain_mri(folder, "params").stdout
     path = folder / "params.yaml"
-    good = path.read_text()
-    for old, new, told in [
-        ("lr: 0.001", "lr: -1", "params.yaml: lr: input should be greater than 0"),
+    path.write_text(path.read_text().replace("lr: 0.001", "lr: -1", 1))
+    told = "params.yaml: lr: input should be greater than 0"
+    assert told in refused(folder, "params")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
         ("lr: 0.001", "lrr: 0.001", "nothing takes 'lrr'; did you mean 'lr'?"),
         ("dataset: ", "datset: ", "did you mean 'dataset'?"),
         ("  dropout: 0.5", "  dropuot: 0.5", "did you mean"),
         ("dataset: data/phantom", "dataset: 3", "params.yaml: dataset: input should"),
         ("copies: 1", "copies: 0.5", "augment.copies: input should be a valid integer"),
-    ]:
-        assert old in good
-        path.write_text(good.replace(old, new, 1))
-        assert told in refused(folder, "params")
+    ],
+)
+def test_a_wrong_parameter_is_named(folder, old, new, told):
+    path = folder / "params.yaml"
+    good = path.read_text()
+    assert old in good
+    path.write_text(good.replace(old, new, 1))
+    with pytest.raises(InputError) as error:
+        pipeline.check_params(folder)
+    assert told in str(error.value)
 
 
 def test_show_prints_a_column_a_model_and_the_next_command(folder):
@@ -52,7 +66,17 @@ def test_show_prints_a_column_a_model_and_the_next_command(folder):
     accuracy = json.loads((folder / "metrics/vgg.json").read_text())["test"]["accuracy"]
     assert f"{accuracy:.3f}" in shown
     assert "make imagenet" in shown
-    assert "Not for diagnosis" in shown
+    assert "not for diagnosis" in shown
+    assert "nothing about patients" in shown
+    assert "The page: not made yet" in shown
+    sentence = json.loads((folder / "metrics/comparison.json").read_text())["sentence"]
+    assert sentence in shown
+
+
+def test_show_says_where_the_page_lies(project):
+    assert f"The page: {project / 'reports' / 'index.html'}" in (
+        brain_mri(project, "show").stdout
+    )
 
 
 def test_show_names_the_weights_of_the_run_not_of_the_parameters(folder):
@@ -85,7 +109,7 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     run(folder, "git", "add", *added)
     run(folder, "git", "commit", "-q", "-m", "add")
     dataset = "dataset=data/raw/my-scans"
-    run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset)
+    run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset, "audit")
     diff = run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD", "mine")
     assert json.loads(diff.stdout)["metrics/audit.json"]["files"]["new"] == 30
     assert "exists already" in refused(folder, "add", source)

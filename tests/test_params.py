@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Ge
 
-from brain_mri import params
+from brain_mri import params, rules
 from brain_mri.errors import InputError
 
 
@@ -138,3 +138,59 @@ def test_the_whole_file_is_checked(values, told):
 
 def test_a_good_file_passes():
     params.check({"lr": 0.1, "vgg": {"epochs": 2}, "dataset": "d"}, TAKES)
+
+
+CHECK = {
+    "max_groups_shared": 1,
+    "require_imagenet": True,
+    "floors": {"scratch": {"test": {"accuracy_low": "5e-1"}, "val.roc_auc": 1}},
+    "drops": {"vgg": {"test": {"brier": 0.05}}},
+}
+
+
+def test_the_rules_of_the_check_are_read():
+    assert rules.read({"check": CHECK, "lr": 0.1}) == rules.Rules(
+        floors={"scratch.test.accuracy_low": 0.5, "scratch.val.roc_auc": 1.0},
+        drops={"vgg.test.brier": 0.05},
+        max_groups_shared=1,
+        require_imagenet=True,
+    )
+
+
+@pytest.mark.parametrize("values", [{}, {"check": None}, {"check": {"floors": None}}])
+def test_what_the_rules_leave_out_is_the_default(values):
+    assert rules.read(values) == rules.Rules()
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (3, "params.yaml: check: expected keys with values, received 3"),
+        ({"floor": {}}, "nothing takes 'check.floor'; did you mean 'check.floors'?"),
+        ({1: 2}, "nothing takes 'check.1'"),
+        ({"floors": 0.5}, "check.floors: expected keys with values, received 0.5"),
+        ({"floors": {"accuracy": 0.5}}, "check.floors.accuracy: expected a file of"),
+        ({"floors": {"vgg": None}}, "check.floors.vgg: expected a file of metrics/"),
+        ({"floors": {"vgg": {"a": "x"}}}, "check.floors.vgg.a: input should be a"),
+        ({"floors": {"vgg": {"a": True}}}, "check.floors.vgg.a: expected a number"),
+        ({"floors": {"vgg": {"a": [1]}}}, "check.floors.vgg.a: input should be a"),
+        ({"drops": {"vgg": {"a": -0.1}}}, "check.drops.vgg.a: input should be greater"),
+        ({"drops": {"vgg": {"a": float("nan")}}}, "check.drops.vgg.a: input should be"),
+        ({"max_groups_shared": -1}, "check.max_groups_shared: input should be greater"),
+        ({"require_imagenet": "perhaps"}, "check.require_imagenet: input should be a"),
+    ],
+)
+def test_a_bad_rule_is_one_line_that_names_the_key(check, told):
+    with pytest.raises(InputError) as error:
+        rules.read({"check": check})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_less_is_better_of_errors_alone():
+    better = [
+        key
+        for key in ("a.brier", "a.log_loss", "a.fn", "a.n_groups", "brier.f1")
+        if rules.lower_is_better(key)
+    ]
+    assert better == ["a.brier", "a.log_loss", "a.fn"]

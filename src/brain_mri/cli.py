@@ -1,6 +1,7 @@
 """The `brain-mri` command: what a person does beside the pipeline."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from brain_mri import datasets, pipeline, report, tables
+from brain_mri import datasets, gate, params, pipeline, tables, wording
 from brain_mri.errors import InputError
 
 app = typer.Typer(
@@ -34,19 +35,51 @@ def check_params() -> None:
 
 @app.command()
 def show() -> None:
-    """Print the two networks side by side, from metrics/."""
+    """Print the verdict and the two networks side by side, from metrics/."""
     with clear_errors():
         metrics = ROOT / "metrics"
-        weights = tables.read_json(metrics / "comparison.json")["vgg_weights"]
-        names = report.model_names(weights)
+        compared = tables.read_json(metrics / "comparison.json")
+        names = wording.names(compared["vgg_weights"])
         scores = {
             model: tables.read_json(metrics / f"{model}.json")["test"]
-            for model in names
+            for model in ("scratch", "vgg")
         }
-        typer.echo(report.side_by_side(scores, names))
-        typer.echo("\nPictures and summary: reports/. Not for diagnosis.")
-        if weights == "random":
+        typer.echo(wording.side_by_side(scores, names))
+        typer.echo(f"\n{compared['sentence']}")
+        drawn = params.load(ROOT / params.FILE).get("dataset") == wording.DRAWN
+        for note in wording.limits(compared["vgg_weights"], drawn):
+            typer.echo(note)
+        page = (ROOT / "reports" / "index.html").resolve()
+        typer.echo(
+            f"\nThe page: {page if page.exists() else 'not made yet, dvc repro'}"
+        )
+        typer.echo("Research software, not for diagnosis.")
+        if compared["vgg_weights"] == "random":
             typer.echo("Next, with pretrained weights: make imagenet")
+
+
+@app.command()
+def check(
+    against: Annotated[
+        str, typer.Option(metavar="REV", help="A Git revision to be no worse than.")
+    ] = "",
+) -> None:
+    """Check metrics/ and dvc.lock against the section `check` of params.yaml.
+
+    Needs no data and no training. Exit status: 0 all pass, 1 a check fails, 2 cannot
+    check.
+    """
+    with clear_errors(status=2):
+        rows = gate.check(ROOT, against)
+        report = f"{gate.table(rows)}\n\n{gate.verdict(rows)}"
+        typer.echo(report)
+        if not against:
+            typer.echo("Drops are not checked without --against REV.")
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(f"### brain-mri check\n\n{report}\n")
+    if any(row.cause for row in rows):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -100,10 +133,10 @@ def add_folder(path: Path, name: str) -> None:
 
 
 @contextmanager
-def clear_errors() -> Iterator[None]:
-    """Turn bad input into one line on stderr and exit status 1."""
+def clear_errors(status: int = 1) -> Iterator[None]:
+    """Turn bad input into one line on stderr and an exit status."""
     try:
         yield
     except (InputError, OSError) as error:
         typer.echo(f"brain-mri: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(status) from error

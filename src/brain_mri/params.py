@@ -68,7 +68,7 @@ def arguments(
         InputError: a key is missing, there twice, mistyped or out of range.
     """
     return {
-        name: _checked(*find(name, sections, values), annotation)
+        name: checked(*find(name, sections, values), annotation)
         for name, annotation in annotations(function).items()
     }
 
@@ -89,15 +89,15 @@ def check(values: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
     Raises:
         InputError: a key is missing, mistyped, out of range, or nothing takes it.
     """
-    there = _flatten(values)
+    there = flatten(values)
     for key in there:
         if key not in takes:
-            raise InputError(f"{FILE}: nothing takes '{key}'{_guess(key, takes)}")
+            raise InputError(f"{FILE}: nothing takes '{key}'{guess(key, takes)}")
     for key in takes:
         if key not in there:
-            raise InputError(f"{FILE}: '{key}' is missing{_guess(key, there)}")
+            raise InputError(f"{FILE}: '{key}' is missing{guess(key, there)}")
     for key, annotation in takes.items():
-        _checked(key, there[key], annotation)
+        checked(key, there[key], annotation)
 
 
 def find(
@@ -108,7 +108,7 @@ def find(
     Raises:
         InputError: it is nowhere, or in two places, of which DVC would track one.
     """
-    leaves = _flatten(values)
+    leaves = flatten(values)
     places = [name, *(f"{section}.{name}" for section in sections)]
     found = [key for key in places if key in leaves]
     if len(found) == 1:
@@ -117,36 +117,42 @@ def find(
         raise InputError(f"{FILE}: expected one of {' and '.join(found)}, found both")
     raise InputError(
         f"{FILE}: {' or '.join(repr(key) for key in reversed(places))} is missing"
-        + _guess(places[-1], leaves)
+        + guess(places[-1], leaves)
     )
 
 
-def _checked(key: str, value: Any, annotation: Any) -> Any:
+def checked(key: str, value: Any, annotation: Any) -> Any:
+    """Return one value, converted to what its annotation says.
+
+    Raises:
+        InputError: it does not fit; the line names the key.
+    """
     adapter = TypeAdapter(
         annotation, config=ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=False)
     )
     try:
-        checked = adapter.validate_python(value)
+        fitting = adapter.validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].replace("Input", "input", 1)
         raise InputError(f"{FILE}: {key}: {reason}, received {value!r}") from error
-    if isinstance(value, bool) and not isinstance(checked, bool):
+    if isinstance(value, bool) and not isinstance(fitting, bool):
         raise InputError(f"{FILE}: {key}: expected a number, received {value!r}")
-    return checked
+    return fitting
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return every leaf of a nested mapping under its dotted key."""
     leaves: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            leaves |= _flatten(value, f"{prefix}{name}.")
+            leaves |= flatten(value, f"{prefix}{name}.")
         else:
             leaves[f"{prefix}{name}"] = value
     return leaves
 
 
-def _guess(key: str, known: Iterable[str]) -> str:
+def guess(key: str, known: Iterable[str]) -> str:
+    """Return a hint at the known key that looks most like this one, if any does."""
     # compared without the section, which is long and mostly right
     tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
     near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import yaml
 from annotated_types import MinLen
 
-from brain_mri import params
+from brain_mri import params, rules
 from brain_mri.errors import InputError
 
 
@@ -42,8 +42,26 @@ def templates(root: Path) -> list[str]:
     return sorted(name for name in found if name.split(".")[0] not in ("key", "item"))
 
 
+def results(root: Path) -> dict[Path, list[str]]:
+    """Return what the stages give Git to keep: their metrics and plots files.
+
+    Returns:
+        For each path, the columns that its plot draws; none for metrics.
+    """
+    found = {}
+    for entry in _read(root)["stages"].values():
+        body = entry.get("do", entry)
+        for key in entry.get("foreach", [""]):
+            for out in (*body.get("metrics", []), *body.get("plots", [])):
+                out = {out: {}} if isinstance(out, str) else out  # without options
+                for path, plot in out.items():
+                    columns = [plot[axis] for axis in ("x", "y") if axis in plot]
+                    found[Path(path.replace("${key}", key))] = columns
+    return found
+
+
 def check_params(root: Path) -> None:
-    """Check the whole of `root`/params.yaml against all the stages it feeds.
+    """Check the whole of `root`/params.yaml, against all the stages it feeds.
 
     Raises:
         InputError: a key is missing, misspelt, mistyped or out of range.
@@ -51,9 +69,14 @@ def check_params(root: Path) -> None:
     takes: dict[str, Any] = {}
     for stage in stages(root):
         annotations = params.annotations(load_main(root / stage.script))
-        takes |= {key: annotations[key.split(".")[-1]] for key in stage.params}
+        # a stage that shows the parameters, as report does, lists more than it takes
+        names = {key: key.split(".")[-1] for key in stage.params}
+        takes |= {k: annotations[n] for k, n in names.items() if n in annotations}
     takes |= dict.fromkeys(templates(root), Annotated[str, MinLen(1)])
-    params.check(params.load(root / params.FILE), takes)
+    values = params.load(root / params.FILE)
+    rules.read(values)
+    values.pop(rules.SECTION, None)
+    params.check(values, takes)
 
 
 def load_main(script: Path) -> Callable[..., None]:
@@ -74,7 +97,14 @@ def _read(root: Path) -> dict[str, Any]:
     path = root / "dvc.yaml"
     if not path.is_file():
         raise InputError(f"{path}: not found; run this in the project's folder")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        graph = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid YAML ({reason})") from error
+    if not isinstance(graph, dict) or not isinstance(graph.get("stages"), dict):
+        raise InputError(f"{path}: expected stages, found none")
+    return graph
 
 
 def _stage(name: str, entry: dict[str, Any]) -> Stage:
