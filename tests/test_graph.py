@@ -8,13 +8,13 @@ import pytest
 import yaml
 from conftest import ROOT, run
 
-from brain_mri import params, pipeline
+from brain_mri import params, pipeline, rules
 
 STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
 VALUES = params.load(ROOT / "params.yaml")
 # Plumbing that cannot change a byte of any output; stages/_stage.py is the rest of it.
 EXEMPT = {"params", "errors", "progress"}
-TENSORFLOW = {"models", "augmentation", "training"}
+TENSORFLOW = {"models", "augmentation", "training", "explain"}
 
 
 def imported(path):
@@ -51,7 +51,17 @@ def test_deps_are_the_code_that_is_imported(name):
     }
 
 
-@pytest.mark.parametrize("name", STAGES)
+def test_the_report_depends_on_every_template():
+    found = (ROOT / "src" / "brain_mri" / "templates").iterdir()
+    templates = {path.relative_to(ROOT).as_posix() for path in found}
+    assert templates == {d for d in STAGES["report"].deps if "/templates/" in d}
+
+
+def test_the_report_shows_every_parameter_but_the_gates():
+    assert set(STAGES["report"].params) == set(VALUES) - {rules.SECTION}
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"report"}))
 def test_params_are_those_that_are_read(name):
     stage = STAGES[name]
     takes = params.annotations(pipeline.load_main(ROOT / stage.script))
@@ -73,8 +83,8 @@ def test_every_path_of_a_command_is_declared(name):
     ]
     words = stage.cmd.replace('"', "").split()[2:]
     for word in words:
-        if name == "evaluate" and word == "${key}":
-            continue
+        if (name, word) in (("evaluate", "${key}"), ("report", "params.yaml")):
+            continue  # a network's name; a file whose keys are declared as params
         # a folder that several declared files lie in counts
         assert any(d == word or d.startswith(f"{word}/") for d in declared), word
 
@@ -131,6 +141,11 @@ def test_tensorflow_loads_only_where_it_may():
         if re.search(r"^\s*(import|from) (keras|tensorflow)", path.read_text(), re.M)
     }
     assert loading == TENSORFLOW
+
+
+@pytest.mark.parametrize("name", ["baselines", "compare", "report"])
+def test_what_needs_no_network_never_loads_tensorflow(name):
+    assert not closure(ROOT / STAGES[name].script) & TENSORFLOW
 
 
 def test_no_stage_loads_tensorflow_before_its_parameters_are_checked():
