@@ -83,18 +83,18 @@ def test_no_image_no_curve():
 
 
 def test_calibration_by_hand():
-    # [0, 0.2): 0 and 0.1; [0.2, 0.4): 0.2; none up to 0.6; 0.6; and 1 in the last
-    table = predictions([0, 1, 1, 0, 1], [0, 0.1, 0.2, 0.6, 1])
+    # [0, 0.2): 0 and 0.1; [0.2, 0.4): 0.2; none up to 0.6; 0.6; 0.9 and 1 in the last
+    table = predictions([0, 1, 1, 0, 1, 1], [0, 0.1, 0.2, 0.6, 0.9, 1])
     bins = curves.calibration(table)
     assert bins.columns.tolist() == ["n", "y_score", "observed", "low", "high"]
-    assert bins["n"].tolist() == [2, 1, 1, 1]
-    assert bins["y_score"].tolist() == [0.05, 0.2, 0.6, 1]
+    assert bins["n"].tolist() == [2, 1, 1, 2]
+    assert bins["y_score"].tolist() == [0.05, 0.2, 0.6, 0.95]
     assert bins["observed"].tolist() == [0.5, 1, 0, 1]
-    limits = proportion_confint([1, 1, 0, 1], bins["n"], method="wilson")
+    limits = proportion_confint([1, 1, 0, 2], bins["n"], method="wilson")
     assert bins["low"].tolist() == pytest.approx(limits[0].tolist(), abs=1e-6)
     assert bins["high"].tolist() == pytest.approx(limits[1].tolist(), abs=1e-6)
-    gaps = 2 * abs(0.05 - 0.5) + abs(0.2 - 1) + abs(0.6 - 0) + 0
-    assert curves.calibration_error(bins) == pytest.approx(gaps / 5, abs=1e-6)
+    gaps = 2 * abs(0.05 - 0.5) + abs(0.2 - 1) + abs(0.6 - 0) + 2 * abs(0.95 - 1)
+    assert curves.calibration_error(bins) == pytest.approx(gaps / 6, abs=1e-6)
 
 
 @pytest.mark.parametrize(("n", "bins"), [(499, 5), (500, 10)])

@@ -120,6 +120,17 @@ def test_a_blind_split_leaks_what_the_hypergeometric_law_expects(largest, n_test
     assert found["test_images"] == n_test
 
 
+def test_the_percentiles_of_a_blind_split_by_the_law_of_pairs():
+    # of 50 pairs and 20 test images, j pairs lie whole in the test: 20 - 2 j leak
+    ways = [
+        comb(50, j) * comb(50 - j, 20 - 2 * j) * 2 ** (20 - 2 * j) for j in range(11)
+    ]
+    share = np.cumsum(ways[::-1]) / comb(100, 20)  # of 0, 2, ... 20 leaks and fewer
+    found = splitting.random_split([*range(50), *range(50)], 20, seed=0)
+    for name, level in (("leaked_p05", 0.05), ("leaked_p95", 0.95)):
+        assert found[name] == 2 * np.searchsorted(share, level)
+
+
 def test_a_blind_split_of_three_images_by_hand():
     # one image for the test: it is one of the two copies in two of three splits
     found = splitting.random_split(["a", "b", "a"], 1, seed=0)

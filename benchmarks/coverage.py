@@ -1,0 +1,245 @@
+"""Measure how far the project's intervals, and its verdict, keep their promises.
+
+Two promises. A nominal 95 % interval covers the truth: at least 0.93 of the time, on
+average over the settings of a line. Two equally good models are rarely told apart: in
+at most 6.5 % of the test parts, in every setting, also where the images of a group are
+all got right or all got wrong together.
+
+    python benchmarks/coverage.py [--draws N] [--seed S]
+
+Prints two Markdown tables; ends with status 1 and what breaks a promise, if anything.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import binom, norm
+from tqdm import tqdm
+
+from brain_mri import intervals
+
+LEAST_COVERAGE = 0.93  # mean over the settings of a line
+MOST_ERRORS = 0.065  # in every setting
+GROUPS = (20, 31, 36, 51, 100, 200)
+SLOWER = 10  # an AUROC is a call of its own, so it gets draws / 10
+
+PROPORTIONS = np.linspace(0.6, 0.95, 71)  # steps of 0.005
+ACCURACIES = ((0.6, 0.6), (0.75, 0.75), (0.9, 0.9), (0.724, 0.862), (0.9, 0.6))
+ERROR_CORRELATIONS = (0.0, 0.3)  # 0.6 cannot be between 0.9 and 0.6
+AUROCS = (0.6, 0.75, 0.9, 0.95)
+AUROC_PAIRS = ((0.75, 0.75), (0.9, 0.9), (0.95, 0.95), (0.75, 0.9))
+SCORE_CORRELATIONS = (0.0, 0.6)
+POSITIVES = (0.4, 0.5)  # share of the groups
+
+EQUAL = (0.6, 0.75, 0.9)  # accuracy of both models
+EQUAL_CORRELATIONS = (0.0, 0.3, 0.6)  # between their errors
+# Groups of 1, 2, ... images among the 199 distinct of the public set of 253 files.
+GROUP_SIZES = (161, 28, 6, 2, 2)
+
+Counts = npt.NDArray[np.int64]  # (draws, 4): both, first only, second only, neither
+Floats = npt.NDArray[np.float64]
+
+
+class Setting(NamedTuple):
+    """Hold how often an interval covered the truth in one setting.
+
+    covered: of the intervals that were defined.
+    undefined: share of the draws without an interval.
+    """
+
+    name: str
+    covered: float
+    undefined: float
+
+
+class Errors(NamedTuple):
+    """Hold how often two equal models were told apart in one setting."""
+
+    name: str
+    by_group: float
+    by_image: float
+
+
+Simulation = Callable[[int, int, np.random.Generator], Iterator[Setting]]
+
+
+def wilson(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
+    """Cover a proportion of n groups: a sum over all outcomes, so without chance."""
+    k = np.arange(n + 1)
+    low, high = intervals.wilson(k, np.full(n + 1, n))
+    for p in PROPORTIONS:
+        yield setting(f"p {p:.3f}", low, high, p, binom.pmf(k, n, p))
+
+
+def paired_difference(
+    n: int, draws: int, rng: np.random.Generator
+) -> Iterator[Setting]:
+    """Draw paired tables of n groups; cover the difference of the two accuracies."""
+    for (first, second), phi in product(ACCURACIES, ERROR_CORRELATIONS):
+        counts = rng.multinomial(n, cells(first, second, phi), size=draws)
+        low, high = intervals.paired_difference(*counts.T)
+        name = f"{first} and {second}, errors correlated {phi}"
+        yield setting(name, low, high, second - first)
+
+
+def auroc(n: int, draws: int, rng: np.random.Generator) -> Iterator[Setting]:
+    """Draw binormal scores of n groups; cover the AUROC."""
+    for area, share in product(AUROCS, POSITIVES):
+        found = [
+            intervals.auroc(*scored(n, share, (area,), 0.0, rng))
+            for _ in range(draws // SLOWER)
+        ]
+        low, high = np.transpose(found)[1:3]
+        yield setting(f"AUROC {area}, {share:.0%} positive", low, high, area)
+
+
+def auroc_difference(n: int, draws: int, rng: np.random.Generator) -> Iterator[Setting]:
+    """Draw pairs of binormal scores of n groups; cover the difference of the AUROCs."""
+    for areas, rho, share in product(AUROC_PAIRS, SCORE_CORRELATIONS, POSITIVES):
+        found = [
+            intervals.auroc_difference(*scored(n, share, areas, rho, rng))
+            for _ in range(draws // SLOWER)
+        ]
+        low, high = np.transpose(found)[1:3]
+        name = f"{areas[0]} and {areas[1]}, scores correlated {rho}, {share:.0%} pos."
+        yield setting(name, low, high, areas[1] - areas[0])
+
+
+INTERVALS: dict[str, Simulation] = {
+    "proportion (Wilson)": wilson,
+    "paired difference (Newcombe)": paired_difference,
+    "AUROC (DeLong, logit)": auroc,
+    "AUROC difference (DeLong)": auroc_difference,
+}
+
+
+def verdict_errors(n: int, draws: int, rng: np.random.Generator) -> Iterator[Errors]:
+    """Draw test parts of n groups for two equal models; count the verdicts "better".
+
+    All images of a group are right, or wrong, together. Counted by group, as the
+    project does, and by image, as it does not.
+    """
+    shares = np.array(GROUP_SIZES) / sum(GROUP_SIZES)
+    sizes = rng.choice(len(shares), (draws, n), p=shares) + 1
+    for accuracy, phi in product(EQUAL, EQUAL_CORRELATIONS):
+        cell = rng.choice(4, (draws, n), p=cells(accuracy, accuracy, phi))
+        by_group = np.stack([(cell == i).sum(axis=1) for i in range(4)], axis=1)
+        by_image = np.stack([(sizes * (cell == i)).sum(axis=1) for i in range(4)], 1)
+        yield Errors(
+            f"accuracy {accuracy}, errors correlated {phi}",
+            float(told_apart(by_group).mean()),
+            float(told_apart(by_image).mean()),
+        )
+
+
+def told_apart(counts: Counts) -> npt.NDArray[np.bool_]:
+    """Say of each paired table whether the verdict is that one model is better."""
+    low, high = intervals.paired_difference(*counts.T)
+    return (low > 0) | (high < 0)
+
+
+def setting(
+    name: str, low: Floats, high: Floats, truth: float, weight: npt.ArrayLike = 1.0
+) -> Setting:
+    """Count how many intervals hold the truth, each with its weight, or all alike."""
+    defined = ~np.isnan(low)
+    weights = np.broadcast_to(weight, low.shape)
+    # the truth may be a limit but for the last bit
+    covers = (low <= truth + 1e-12) & (truth - 1e-12 <= high)
+    held = weights[defined].sum()
+    covered = float(weights[covers].sum() / held) if held else np.nan
+    return Setting(name, covered, float(1 - held / weights.sum()))
+
+
+def cells(first: float, second: float, phi: float) -> tuple[float, ...]:
+    """Return the probabilities of both right, first only, second only, neither."""
+    spread = np.sqrt(first * (1 - first) * second * (1 - second))
+    both = first * second + phi * spread
+    return both, first - both, second - both, 1 - first - second + both
+
+
+def scored(
+    n: int, share: float, areas: Sequence[float], rho: float, rng: np.random.Generator
+) -> list[Floats]:
+    """Return n classes, that share of them 1, and normal scores with these AUROCs.
+
+    Within a class, the scores of two classifiers correlate rho.
+    """
+    y_true = (np.arange(n) < round(n * share)).astype(np.float64)
+    shared, own = rng.normal(size=n), rng.normal(size=(len(areas), n))
+    shift = np.sqrt(2) * norm.ppf(areas)
+    noise = np.sqrt(rho) * shared + np.sqrt(1 - rho) * own
+    return [y_true, *(noise + np.outer(shift, y_true))]
+
+
+def coverage(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFrame:
+    """Return a row an interval and number of groups: what it covers."""
+    rows = []
+    lines = list(product(INTERVALS.items(), groups))
+    for (name, simulate), n in tqdm(lines, "coverage", disable=None):
+        found = pd.DataFrame(simulate(n, draws, np.random.default_rng((seed, n))))
+        lowest = found.loc[found["covered"].idxmin()]
+        row = {"interval": name, "groups": n, "settings": len(found)}
+        row |= {"mean": found["covered"].mean(), "lowest": lowest["covered"]}
+        row |= {"where lowest": lowest["name"]}
+        row |= {"undefined, at most": found["undefined"].max()}
+        missed = found["covered"] * (1 - found["undefined"])
+        rows.append(row | {"mean, undefined a miss": missed.mean()})
+    return pd.DataFrame(rows)
+
+
+def errors(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFrame:
+    """Return a row a number of groups: how often equal models are told apart."""
+    rows = []
+    for n in tqdm(groups, "verdict", disable=None):
+        rng = np.random.default_rng((seed, n))
+        found = pd.DataFrame(verdict_errors(n, draws, rng))
+        row = {"groups": n, "settings": len(found)}
+        for unit in ("group", "image"):
+            rates = found[f"by_{unit}"]
+            row |= {f"by {unit}, mean": rates.mean(), f"by {unit}, most": rates.max()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def broken(covered: pd.DataFrame, told: pd.DataFrame) -> list[str]:
+    """Name the lines that break a promise."""
+    low = covered[~(covered["mean"] >= LEAST_COVERAGE)]
+    high = told[~(told["by group, most"] <= MOST_ERRORS)]
+    return [
+        f"mean coverage below {LEAST_COVERAGE}: {row.interval}, {row.groups} groups"
+        for row in low.itertuples()
+    ] + [
+        f"equal models told apart above {MOST_ERRORS}: {row.groups} groups"
+        for row in high.itertuples()
+    ]
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Write a table in Markdown, numbers to the right."""
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table]
+    rows = [list(table), ["---:" if right else "---" for right in numeric]]
+    for values in table.itertuples(index=False):
+        rows.append([f"{v:.3f}" if isinstance(v, float) else str(v) for v in values])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--draws", type=int, default=20_000, help="a tenth for AUROC")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    covered = coverage(arguments.draws, arguments.seed)
+    told = errors(arguments.draws, arguments.seed)
+    print(markdown(covered), markdown(told), sep="\n\n")
+    sys.exit("\n".join(broken(covered, told)) or None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+import importlib.util
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from scipy.stats import binom
+from sklearn.metrics import roc_auc_score
+
+from brain_mri import comparison, intervals
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def load(name):
+    """Import a script of benchmarks/; `coverage` alone would be another package."""
+    path = ROOT / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+bench = load("coverage")
+# a line each that breaks no promise
+COVERED = pd.DataFrame({"mean": [0.95], "interval": ["any"], "groups": [36]})
+TOLD = pd.DataFrame({"by group, most": [0.05], "groups": [36]})
+
+
+def test_covered_and_undefined_by_hand():
+    low, high = np.array([0.1, 0.6, 0.5, np.nan]), np.array([0.5, 0.9, 0.5, np.nan])
+    assert bench.setting("", low, high, 0.5) == ("", 2 / 3, 0.25)
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    found = bench.setting("", low, high, 0.5, weights)
+    assert found[1:] == pytest.approx((0.4 / 0.6, 0.4))
+    none = np.full(2, np.nan)
+    assert np.isnan(bench.setting("", none, none, 0.5).covered)
+
+
+def test_wilson_is_summed_over_every_outcome():
+    found = {s.name: s.covered for s in bench.wilson(20, 0, None)}
+    assert len(found) == len(bench.PROPORTIONS)
+    limits = {k: intervals.wilson(k, 20) for k in range(21)}
+    held = [k for k, (low, high) in limits.items() if low <= 0.9 <= high]
+    assert found["p 0.900"] == pytest.approx(binom.pmf(held, 20, 0.9).sum())
+
+
+def test_what_is_drawn_has_the_truth_that_it_is_held_to():
+    for first, second, phi in ((0.75, 0.75, 0.6), (0.724, 0.862, 0.3), (0.9, 0.6, 0)):
+        a, b, c, d = bench.cells(first, second, phi)
+        assert a + b + c + d == pytest.approx(1)
+        assert (a + b, a + c) == pytest.approx((first, second))
+        spread = first * (1 - first) * second * (1 - second)
+        assert (a * d - b * c) / spread**0.5 == pytest.approx(phi)
+    rng = np.random.default_rng(0)
+    y_true, *drawn = bench.scored(40_000, 0.4, (0.75, 0.9), 0.6, rng)
+    assert y_true.mean() == 0.4
+    for area, score in zip((0.75, 0.9), drawn, strict=True):
+        assert roc_auc_score(y_true, score) == pytest.approx(area, abs=0.01)
+    assert np.corrcoef(np.array(drawn)[:, y_true == 0])[0, 1] == pytest.approx(
+        0.6, abs=0.02
+    )
+
+
+def test_the_projects_intervals_keep_the_promise():
+    covered = bench.coverage(draws=400, seed=1, groups=(20,))
+    assert covered["interval"].tolist() == list(bench.INTERVALS)
+    assert bench.broken(covered, TOLD) == []
+    assert (covered["lowest"] <= covered["mean"]).all()
+    assert (covered["mean, undefined a miss"] <= covered["mean"]).all()
+    # perfect separation is likely with few groups, and has no interval
+    assert covered["undefined, at most"].tolist()[:2] == [0, 0]
+    assert covered["undefined, at most"].tolist()[2] > 0
+
+
+def test_same_seed_same_tables_other_seed_others(monkeypatch):
+    monkeypatch.setattr(bench, "AUROCS", (0.75,))
+    monkeypatch.setattr(bench, "AUROC_PAIRS", ((0.75, 0.9),))
+    first, again, other = (
+        bench.coverage(100, seed, (20,)).to_csv()
+        + bench.errors(100, seed, (20,)).to_csv()
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def wald(successes, n):
+    p = np.asarray(successes) / np.asarray(n)
+    half = intervals.Z * np.sqrt(p * (1 - p) / n)
+    return p - half, p + half
+
+
+def test_walds_interval_would_be_caught(monkeypatch):
+    monkeypatch.setattr(intervals, "wilson", wald)
+    lines = bench.broken(bench.coverage(draws=10, seed=1, groups=(20, 36)), TOLD)
+    named = [line for line in lines if "proportion (Wilson)" in line]
+    assert named == [
+        f"mean coverage below 0.93: proportion (Wilson), {n} groups" for n in (20, 36)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "ends"),
+    [
+        ("paired_difference", "paired difference (Newcombe)", slice(0, 2)),
+        ("auroc", "AUROC (DeLong, logit)", slice(1, 3)),
+        ("auroc_difference", "AUROC difference (DeLong)", slice(1, 3)),
+    ],
+)
+def test_an_interval_a_quarter_too_narrow_would_be_caught(
+    monkeypatch, function, line, ends
+):
+    right = getattr(intervals, function)
+
+    def narrow(*arguments):
+        values = list(right(*arguments))
+        low, high = values[ends]
+        values[ends] = low + (high - low) / 8, high - (high - low) / 8
+        return values
+
+    monkeypatch.setattr(intervals, function, narrow)
+    monkeypatch.setattr(bench, "INTERVALS", {line: bench.INTERVALS[line]})
+    assert len(bench.broken(bench.coverage(400, 1, (36,)), TOLD)) == 1
+
+
+def test_equal_models_are_told_apart_too_often_only_by_image():
+    told = bench.errors(draws=2000, seed=1, groups=(36,))
+    assert bench.broken(COVERED, told) == []
+    assert told["by image, mean"].item() > 2 * told["by group, mean"].item()
+    by_image = told.assign(**{"by group, most": told["by image, most"]})
+    assert bench.broken(COVERED, by_image) == [
+        "equal models told apart above 0.065: 36 groups"
+    ]
+
+
+def test_no_coverage_is_a_broken_promise():
+    assert len(bench.broken(COVERED.assign(mean=np.nan), TOLD)) == 1
+
+
+def test_the_simulated_rule_is_that_of_the_verdict():
+    rng = np.random.default_rng(0)
+    counts = rng.multinomial(36, rng.dirichlet((6, 2, 2, 2), 200))
+    words = set()
+    for told, table in zip(bench.told_apart(counts), counts, strict=True):
+        right = [np.repeat(each, table) for each in ([1, 1, 0, 0], [1, 0, 1, 0])]
+        difference = comparison.accuracy_difference(*(np.array(r) == 1 for r in right))
+        word = comparison.judge(difference, 36, 2, "random")[0]
+        assert told == word.endswith("better")
+        words.add(word)
+    assert len(words) == 3
+
+
+def test_a_table_in_markdown():
+    table = pd.DataFrame({"interval": ["any"], "groups": [36], "mean": [0.95]})
+    assert bench.markdown(table) == (
+        "| interval | groups | mean |\n| --- | ---: | ---: |\n| any | 36 | 0.950 |"
+    )
