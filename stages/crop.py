@@ -21,6 +21,9 @@ def main(
     tables.write_csv(table, crops)
     flagged = int((crops["flags"] != "").sum())
     print(f"crop: {len(crops)} images, {flagged} flagged for a look in {table}")
+    odd = crops[crops["flags"].str.contains("unlike the others")]
+    for row in odd.sort_values("oddness", ascending=False).itertuples():
+        print(f"crop: unlike the others: {row.file}")
 
 
 if __name__ == "__main__":

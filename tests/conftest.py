@@ -11,6 +11,9 @@ import yaml
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
+PUBLIC = Path(
+    os.environ.get("BRAIN_MRI_REAL_DATA", ROOT.parent / "shared" / "data" / "brain-mri")
+)
 SHRUNK = {
     "image_size": 32,
     "batch_size": 8,
@@ -19,6 +22,14 @@ SHRUNK = {
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 2},
 }
+
+
+@pytest.fixture(scope="session")
+def public_set():
+    """Return the folder of the public 253 images, which this repository never holds."""
+    if not PUBLIC.is_dir():
+        pytest.skip(f"the public 253-image set is not in {PUBLIC}")
+    return PUBLIC
 
 
 def run(folder, *command, check=True):

@@ -1,5 +1,4 @@
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,6 @@ from brain_mri.auditing import audit, check_conflicts, conflicts, summary
 from brain_mri.errors import InputError
 
 Grey = npt.NDArray[np.uint8]
-REAL = Path(
-    os.environ.get(
-        "BRAIN_MRI_REAL_DATA",
-        Path(__file__).resolve().parents[2] / "shared" / "data" / "brain-mri",
-    )
-)
 
 
 def picture(seed: int) -> Grey:
@@ -210,11 +203,8 @@ def test_manifest_survives_csv(folder: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(back, manifest)
 
 
-@pytest.mark.skipif(
-    not REAL.is_dir(), reason=f"the public 253-image set is not in {REAL}"
-)
-def test_public_set_has_the_known_duplicates() -> None:
-    counts = summary(audit(REAL))
+def test_public_set_has_the_known_duplicates(public_set: Path) -> None:
+    counts = summary(audit(public_set))
     assert counts == {
         "files": 253,
         "accepted": 253,

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,6 @@ from brain_mri.errors import InputError
 from brain_mri.images import decode, list_files
 
 Grey = npt.NDArray[np.uint8]
-REAL = Path(
-    os.environ.get(
-        "BRAIN_MRI_REAL_DATA",
-        Path(__file__).resolve().parents[2] / "shared" / "data" / "brain-mri",
-    )
-)
 
 
 def edges(box: Box) -> tuple[int, int, int, int]:
@@ -173,7 +166,8 @@ def manifest(tmp_path: Path) -> pd.DataFrame:
         if accepted:
             image = Image.fromarray(rectangle(60, 40, 160, 240))
             image.save(tmp_path / "raw" / file, format="PNG")
-    return pd.DataFrame(rows, columns=["image_id", "file", "label", "accepted"])
+    columns = ["image_id", "file", "label", "accepted"]
+    return pd.DataFrame(rows, columns=columns).assign(group=["aaa", "", "bbb", "bbb"])
 
 
 def test_crop_all_writes_each_accepted_image_once(
@@ -196,6 +190,7 @@ def test_crop_all_writes_each_accepted_image_once(
         "y1": 244,
         "kept": round(104 * 208 / 256**2, 4),
         "agreement": 1.0,
+        "oddness": 0.0,
         "flags": "",
     }
     crop = np.asarray(Image.open(tmp_path / "out" / "yes/Y92-bbb-2.png"))
@@ -221,13 +216,10 @@ def test_crop_all_names_a_file_that_has_gone(
         crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
 
 
-@pytest.mark.skipif(
-    not REAL.is_dir(), reason=f"the public 253-image set is not in {REAL}"
-)
-def test_public_set_keeps_the_heads() -> None:
+def test_public_set_keeps_the_heads(public_set: Path) -> None:
     boxes = {}
-    for file in list_files(REAL):
-        grey = decode(REAL / file).grey
+    for file in list_files(public_set):
+        grey = decode(public_set / file).grey
         boxes[file] = (head_box(grey), grey.size)
     assert len(boxes) == 253
     kept = pd.Series({file: box.area / size for file, (box, size) in boxes.items()})

@@ -31,6 +31,7 @@ def crop_table():
             "file": [f"no/{name}.png" for name in "abc"],
             "flags": ["", "touches border", "thresholds disagree;touches border"],
             "agreement": [1.0, 0.9, 0.5],
+            "oddness": [2.0, 1.0, 1.5],
         }
     ).assign(x0=2, y0=2, x1=30, y1=30)
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brain_mri import oddness
 from brain_mri.errors import InputError
 from brain_mri.images import CLASSES, ImageError, decode, write_png
 from brain_mri.progress import map_threads
@@ -73,6 +74,11 @@ class Box:
     def area(self) -> int:
         """Count the pixels, 0 where the box is inside out."""
         return max(0, self.x1 - self.x0) * max(0, self.y1 - self.y0)
+
+    @property
+    def aspect(self) -> float:
+        """Divide the width by the height."""
+        return (self.x1 - self.x0) / (self.y1 - self.y0)
 
     def cut(self, grey: Grey) -> Grey:
         """Cut the box out of an image."""
@@ -137,7 +143,10 @@ def crop_all(
 
     Returns a row per crop, in the manifest's order: image_id, label, file (of the
     crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area),
-    agreement, flags (joined by `;`).
+    agreement, oddness (the distance to other images, see `oddness`), flags (joined by
+    `;`): those of `head_box`, and
+        letters: something is written in the image.
+        unlike the others: the oddness lies above the fence of all.
 
     Raises:
         InputError: An accepted file can no longer be read; it is named.
@@ -145,6 +154,7 @@ def crop_all(
     for label in CLASSES:
         (out / label).mkdir(parents=True, exist_ok=True)
     accepted = manifest[manifest["accepted"]]
+    groups = accepted["group"].to_numpy()
     keys = accepted[["image_id", "label", "file"]].itertuples(index=False, name=None)
 
     def crop_one(key: tuple[str, str, str]) -> dict[str, object]:
@@ -157,7 +167,9 @@ def crop_all(
             ) from None
         box = head_box(grey)
         name = f"{label}/{crop_name(file, image_id)}"
-        write_png(out / name, crop_to_square(grey, box, image_size))
+        crop = crop_to_square(grey, box, image_size)
+        write_png(out / name, crop)
+        letters = ("letters",) if oddness.has_letters(grey) else ()
         return {
             "image_id": image_id,
             "label": label,
@@ -165,10 +177,22 @@ def crop_all(
             **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
             "kept": round(box.area / grey.size, 4),
             "agreement": box.agreement,
-            "flags": ";".join(box.flags),
+            "oddness": oddness.features(crop, box.aspect),
+            "flags": box.flags + letters,
         }
 
-    return pd.DataFrame(map_threads(crop_one, list(keys), "crop"))
+    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), groups)
+
+
+def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
+    """Put the distance to the others in place of what describes a crop; flag it."""
+    distance = oddness.distances(np.stack(table["oddness"].tolist()), groups)
+    odd = np.where(oddness.far(distance), "unlike the others", "")
+    flags = [
+        ";".join(filter(None, (*mine, far)))
+        for mine, far in zip(table["flags"], odd.tolist(), strict=True)
+    ]
+    return table.assign(oddness=distance, flags=flags)
 
 
 def _peel(grey: Grey) -> Box:

@@ -20,8 +20,15 @@ COPIES = 8  # groups of copies
 MEMBERS = 4  # of each
 ERRORS = 90  # test images on which a network erred; beyond that, a seeded sample
 RIGHT = 30  # of the others, a seeded sample
-# The gravest flag of a crop first.
-FLAGS = ("frame kept", "thresholds disagree", "frame peeled", "touches border")
+# The gravest flag of a crop first: is it a head at all, is the box right, what else.
+FLAGS = (
+    "unlike the others",
+    "frame kept",
+    "thresholds disagree",
+    "letters",
+    "frame peeled",
+    "touches border",
+)
 OUTCOMES = {
     (False, False): "Both wrong",
     (True, False): "Only the CNN from scratch right",
@@ -51,7 +58,7 @@ class Gallery:
 def crops(
     table: pd.DataFrame, files: Mapping[str, str], dataset: Path, cropped: Path
 ) -> Gallery:
-    """Show images before and after the crop, the gravest flags first.
+    """Show images before and after the crop, the gravest flags and the oddest first.
 
     Args:
         table: data/crop.csv.
@@ -60,7 +67,9 @@ def crops(
         cropped: the folder of the crops.
     """
     rank = table["flags"].map(_gravity)
-    ordered = table.assign(rank=rank).sort_values(["rank", "agreement", "image_id"])
+    ordered = table.assign(rank=rank).sort_values(
+        ["rank", "oddness", "image_id"], ascending=[True, False, True]
+    )
     cards = [
         _crop_card(row, files[row.image_id], dataset, cropped)
         for row in ordered.head(CROPS).itertuples()
