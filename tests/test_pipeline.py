@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import arrays, pipeline
+from brain_mri import arrays, params, pipeline
 
 ALL_STAGES = [
     "phantom",
@@ -84,7 +84,7 @@ def would_run(folder):
 def change(folder, key, value):
     """Set one parameter, named by its dotted key."""
     path = folder / "params.yaml"
-    values = yaml.safe_load(path.read_text())
+    values = params.load(path)
     *sections, name = key.split(".")
     section = values
     for part in sections:
