@@ -146,7 +146,11 @@ def _torn(group: pd.DataFrame) -> str:
         f"{_some(sorted(parts[part]))} ({part})" for part in PARTS if part in parts
     )
     new = group.loc[group["part"].isna(), "file"]
-    by = f"by the new {_some(map(shown, new))}" if len(new) else "by review.csv or a patient"
+    by = (
+        f"by the new {_some(map(shown, new))}"
+        if len(new)
+        else "by review.csv or a patient"
+    )
     return f"{groups}, joined {by}"
 
 
