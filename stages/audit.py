@@ -34,7 +34,7 @@ def main(
     tables.write_json(summary, counts)
     print("audit: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for row in audited.manifest[~audited.manifest["accepted"]].itertuples():
-        print(f"audit: left out {shown(row.file)}: {row.reason}")
+        print(f"audit: left out {shown(row.file)}: {shown(row.reason)}")
     for files in conflicts.values():
         print(
             f"audit: the same scan in both classes: {' and '.join(map(shown, files))}"

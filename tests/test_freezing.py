@@ -86,8 +86,8 @@ def test_an_image_that_joins_two_parts_is_named_with_both() -> None:
     table = present(("a", "a"), ("n", "a"), ("c", "a"), ("b", "b"))
     message = (
         r"^1 groups join frozen groups of two parts: a \(train\) and c \(test\), "
-        r"joined by the new n\.png\. Mend: exclude an image .* in review\.csv, or give the "
-        r"groups one part in split\.csv$"
+        r"joined by the new n\.png\. Mend: exclude an image .* in review\.csv, or give "
+        r"the groups one part in split\.csv$"
     )
     with pytest.raises(InputError, match=message):
         freezing.keep(table, THREE)
