@@ -5,32 +5,41 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import auditing, tables
+from brain_mri import auditing, classes, groups, review, tables
+from brain_mri.errors import shown
+from brain_mri.params import Folders, WholeShare
 
 
 def main(
     dataset: Path,
+    decisions: Path,
     manifest: Path,
     duplicates: Path,
     summary: Path,
     *,
+    no: Folders,
+    yes: Folders,
+    max_rejected: WholeShare,
     label_conflicts: Literal["stop", "keep"],
 ) -> None:
-    audited = auditing.audit(dataset)
+    folders = classes.by_folder(no=no, yes=yes)
+    audited = auditing.audit(dataset, folders, review.read(decisions))
+    auditing.check_rejected(audited.manifest, max_rejected)
     counts = auditing.summary(audited)
-    conflicts = auditing.conflicts(audited.manifest)
+    conflicts = groups.conflicts(audited.manifest, audited.pairs)
     if label_conflicts == "stop":
-        auditing.check_conflicts(conflicts)
+        groups.check_conflicts(conflicts)
     tables.write_csv(manifest, audited.manifest)
     tables.write_csv(duplicates, audited.pairs)
     tables.write_json(summary, counts)
     print("audit: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
-    rejected = audited.manifest[~audited.manifest["accepted"]]
-    for row in rejected.itertuples():
-        print(f"audit: left out {row.file}: {row.reason}")
+    for row in audited.manifest[~audited.manifest["accepted"]].itertuples():
+        print(f"audit: left out {shown(row.file)}: {shown(row.reason)}")
     for files in conflicts.values():
-        print(f"audit: the same scan in both classes: {' and '.join(files)}")
+        print(
+            f"audit: the same scan in both classes: {' and '.join(map(shown, files))}"
+        )
 
 
 if __name__ == "__main__":
-    run(main, "audit")
+    run(main, "audit", "classes")

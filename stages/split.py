@@ -4,7 +4,7 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri import arrays, images, splitting, tables
+from brain_mri import arrays, freezing, images, splitting, tables
 from brain_mri.params import Proportion, Seed
 
 
@@ -12,6 +12,7 @@ def main(
     manifest: Path,
     crop_table: Path,
     cropped: Path,
+    frozen_split: Path,
     parts: Path,
     table: Path,
     summary: Path,
@@ -20,13 +21,16 @@ def main(
     val_size: Proportion,
     seed: Seed,
 ) -> None:
-    groups = tables.read_csv(manifest)[["image_id", "group"]]
+    frozen = freezing.read(frozen_split)
+    audited = tables.read_csv(manifest)
+    kept = freezing.keep(audited[audited["accepted"]], frozen)
+    groups = audited[["image_id", "group"]]
     split = tables.read_csv(crop_table).merge(groups, on="image_id", validate="1:1")
     split["y_true"] = split["label"].map(images.CLASSES.index)
     split["part"] = splitting.assign_parts(
-        split, test_size=test_size, val_size=val_size, seed=seed
+        split, kept, test_size=test_size, val_size=val_size, seed=seed
     )
-    counts = splitting.summary(split)
+    counts = splitting.summary(split) | freezing.summary(split, frozen, len(kept))
     n_test = int((split["part"] == "test").sum())
     blind = splitting.random_split(split["group"], n_test, seed)
     counts["random_split"] = blind

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from brain_mri import params
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = Path(
@@ -64,7 +66,7 @@ def copy_project(target):
 def shrink(folder):
     """Make the pipeline quick: few small images, hardly an epoch."""
     path = folder / "params.yaml"
-    values = yaml.safe_load(path.read_text())
+    values = params.load(path)
     for key, value in SHRUNK.items():
         if isinstance(value, dict):
             values[key] |= value

@@ -1,10 +1,12 @@
 import json
+import os
 import shutil
 
 import pytest
+import yaml
 from conftest import run
 
-from brain_mri import pipeline
+from brain_mri import params, pipeline
 from brain_mri.errors import InputError
 
 
@@ -111,12 +113,16 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     dataset = "dataset=data/raw/my-scans"
     run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset, "audit")
     diff = run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD", "mine")
-    assert json.loads(diff.stdout)["metrics/audit.json"]["files"]["new"] == 30
+    # the link is counted, as left-out.csv names it
+    counts = json.loads(diff.stdout)["metrics/audit.json"]
+    assert counts["files"]["new"] == 31
+    assert counts["rejected"]["new"] == 1
     assert "exists already" in refused(folder, "add", source)
 
 
 def test_a_folder_without_classes_is_one_line(folder, tmp_path):
-    assert "must hold no/" in refused(folder, "add", tmp_path)
+    told = "expected a folder of images, found none; classes.no in params.yaml names it"
+    assert told in refused(folder, "add", tmp_path)
     assert not (folder / "data" / "raw").exists()
 
 
@@ -138,10 +144,47 @@ def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch
         " + '/versions/1', name\n"
         f"    return {str(download)!r}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (download / "no" / "0.jpg").rename(tmp_path / "0.jpg")
-    assert "expected 253 files in no/ and yes/, found 252" in refused(folder, "fetch")
+    assert "expected 253 files in no/, yes/, found 252" in refused(folder, "fetch")
     (tmp_path / "0.jpg").rename(download / "no" / "0.jpg")
     assert "dvc exp run -S dataset=data/raw/brain-mri" in (
         brain_mri(folder, "fetch").stdout
     )
+
+
+def test_freeze_writes_the_present_split_and_says_what_to_keep(project, folder):
+    told = "data/split.csv: expected the present split; dvc repro split first"
+    assert told in refused(folder, "freeze")
+    (folder / "data").mkdir()
+    shutil.copy(project / "data" / "split.csv", folder / "data")
+    said = brain_mri(folder, "freeze").stdout
+    assert "split.csv: 30 images (train " in said
+    assert "30 of them new" in said
+    assert "git add split.csv" in said
+    frozen = (folder / "split.csv").read_text()
+    assert len(frozen.splitlines()) == 31
+    assert "0 of them new" in brain_mri(folder, "freeze").stdout
+    assert (folder / "split.csv").read_text() == frozen
+    row = frozen.splitlines()[1]
+    other = "val" if row.endswith("test") else "test"
+    changed = frozen.replace(row, f"{row.rpartition(',')[0]},{other}")
+    (folder / "split.csv").write_text(changed)
+    line = refused(folder, "freeze")
+    assert "split.csv" in line
+    assert row.partition(",")[0] in line
+    assert (folder / "split.csv").read_text() == changed
+
+
+def test_folders_that_no_class_names_are_told(folder, tmp_path):
+    source = tmp_path / "scans"
+    for name in ("no_tumor", "glioma", "pituitary"):
+        (source / name).mkdir(parents=True)
+        (source / name / "a.png").write_bytes(name.encode())
+    path = folder / "params.yaml"
+    values = params.load(path)
+    values["classes"] = {"no": ["no_tumor"], "yes": ["glioma"]}
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    result = brain_mri(folder, "add", source)
+    assert "classes in params.yaml names no such folder: pituitary/" in result.stderr
+    assert "2 files in data/raw/scans, 0 left out" in result.stdout

@@ -8,7 +8,8 @@ from PIL import Image
 
 from brain_mri.cropping import Box, crop_all, crop_name, crop_to_square, head_box, iou
 from brain_mri.errors import InputError
-from brain_mri.images import decode, list_files
+from brain_mri.images import decode
+from brain_mri.listing import list_files
 
 Grey = npt.NDArray[np.uint8]
 
@@ -167,7 +168,8 @@ def manifest(tmp_path: Path) -> pd.DataFrame:
             image = Image.fromarray(rectangle(60, 40, 160, 240))
             image.save(tmp_path / "raw" / file, format="PNG")
     columns = ["image_id", "file", "label", "accepted"]
-    return pd.DataFrame(rows, columns=columns).assign(group=["aaa", "", "bbb", "bbb"])
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(group=["aaa", "", "bbb", "bbb"], box="")
 
 
 def test_crop_all_writes_each_accepted_image_once(
@@ -196,6 +198,22 @@ def test_crop_all_writes_each_accepted_image_once(
     crop = np.asarray(Image.open(tmp_path / "out" / "yes/Y92-bbb-2.png"))
     assert crop.shape == (32, 32)
     assert crop[16, 16] == 120
+
+
+def test_a_box_that_a_person_gave_is_the_one_that_is_cut(
+    tmp_path: Path, manifest: pd.DataFrame
+) -> None:
+    manifest.loc[0, "box"] = "0 200 256 256"
+    table = crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
+    assert table.loc[0, ["x0", "y0", "x1", "y1"]].tolist() == [0, 200, 256, 256]
+    assert table.loc[0, "flags"] == "box corrected"
+    assert table.loc[0, "kept"] == round(56 / 256, 4)
+    assert table.loc[0, "agreement"] == 1.0  # of the box found
+    assert (table["flags"] == "box corrected").sum() == 1
+    crop = decode(tmp_path / "out" / table.loc[0, "file"]).grey
+    # the head ends at row 240: 40 of 56 rows, 23 of 32
+    assert crop[:22, 16].min() == 120
+    assert crop[24:, 16].max() == 0
 
 
 def test_crop_all_is_deterministic(tmp_path: Path, manifest: pd.DataFrame) -> None:

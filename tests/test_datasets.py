@@ -6,6 +6,9 @@ import pytest
 
 from brain_mri import datasets
 from brain_mri.errors import InputError
+from brain_mri.ledger import read_rows
+
+FOLDERS = {"no": "no", "yes": "yes"}
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def files(folder):
 
 def test_both_classes_are_copied_and_nothing_else(source, tmp_path):
     target = tmp_path / "data" / "raw" / "x"
-    assert datasets.copy_dataset(source, target) == {}
+    assert datasets.copy_dataset(source, target, FOLDERS) == {}
     assert files(target) == ["no/a 1.JPG", "no/deep/b.png", "yes/a 1.JPG"] + [
         "yes/deep/b.png"
     ]
@@ -44,20 +47,60 @@ def test_what_dvc_cannot_hash_is_left_out_and_named(source, tmp_path):
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     (source / "no" / "folder").symlink_to(tmp_path)
-    left_out = datasets.copy_dataset(source, tmp_path / "copy")
+    (tmp_path / "secret.png").write_text("not of the set")
+    (source / "no" / "out.png").symlink_to(tmp_path / "secret.png")
+    (source / "yes" / "deep" / "scan.JPG").mkdir()
+    (source / "no" / "line\nend").symlink_to("nowhere")
+    left_out = datasets.copy_dataset(source, tmp_path / "copy", FOLDERS)
     assert left_out == {
         "no/folder": "a link to a folder",
         "no/gone.jpg": "a broken link",
+        "no/line\\nend": "a broken link",
         "no/loop.jpg": "cannot be read (Too many levels of symbolic links)",
+        "no/out.png": "a link out of the data set's folder",
         "yes/caf\\udce9.jpg": "its name is not UTF-8",
+        "yes/deep/scan.JPG": "a folder with an image's name, without a file",
         "yes/pipe.jpg": "not a regular file",
     }
-    assert len(files(tmp_path / "copy")) == 4
+    assert list(left_out) == sorted(left_out)
+    rows = read_rows(tmp_path / "copy" / "left-out.csv", ("file", "reason"))
+    assert {row.cells["file"]: row.cells["reason"] for row in rows} == left_out
+    assert len(files(tmp_path / "copy")) == 5
+
+
+def test_what_cannot_be_read_is_left_out_and_named(source, tmp_path, monkeypatch):
+    scandir, access = os.scandir, os.access
+
+    def closed(path):
+        if str(path).endswith("deep") and "yes" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: path.name != "a 1.JPG" and access(path, mode)
+    )
+    assert datasets.copy_dataset(source, tmp_path / "copy", FOLDERS) == {
+        "no/a 1.JPG": "no permission to read it",
+        "yes/a 1.JPG": "no permission to read it",
+        "yes/deep": "cannot be read (Permission denied)",
+    }
+
+
+def test_only_the_folders_that_classes_names_are_copied(source, tmp_path):
+    (source / "no").rename(source / "no tumor")
+    (source / "other").mkdir()
+    (source / "other" / "x.png").touch()
+    folders = {"no tumor": "no", "yes": "yes"}
+    datasets.copy_dataset(source, tmp_path / "copy", folders)
+    assert sorted(os.listdir(tmp_path / "copy")) == ["no tumor", "yes"]
+    with pytest.raises(InputError, match="holds no tumor/, other/, yes/"):
+        datasets.copy_dataset(source, tmp_path / "again", FOLDERS)
 
 
 def test_a_link_to_a_file_becomes_a_file(source, tmp_path):
     (source / "no" / "link.png").symlink_to(source / "no" / "a 1.JPG")
-    datasets.copy_dataset(source, tmp_path / "copy")
+    datasets.copy_dataset(source, tmp_path / "copy", FOLDERS)
     copied = tmp_path / "copy" / "no" / "link.png"
     assert not copied.is_symlink()
     assert copied.read_bytes() == b"no"
@@ -66,17 +109,17 @@ def test_a_link_to_a_file_becomes_a_file(source, tmp_path):
 @pytest.mark.parametrize("missing", ["no", "yes", ""])
 def test_a_missing_class_is_named_and_nothing_is_made(source, tmp_path, missing):
     (source / missing).rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="expected a folder of images"):
-        datasets.copy_dataset(source, tmp_path / "copy")
+    with pytest.raises(InputError, match="expected a folder"):
+        datasets.copy_dataset(source, tmp_path / "copy", FOLDERS)
     assert not (tmp_path / "copy").exists()
 
 
 def test_an_existing_set_is_never_touched(source, tmp_path):
     target = tmp_path / "copy"
-    datasets.copy_dataset(source, target)
+    datasets.copy_dataset(source, target, FOLDERS)
     (target / "mine.txt").write_text("kept")
     with pytest.raises(InputError, match="exists already"):
-        datasets.copy_dataset(source, target)
+        datasets.copy_dataset(source, target, FOLDERS)
     assert (target / "mine.txt").read_text() == "kept"
 
 
@@ -92,6 +135,6 @@ def test_a_name_that_leads_elsewhere_is_refused(name):
 
 
 def test_the_number_of_files_is_checked(source):
-    datasets.check_count(source, 4)
-    with pytest.raises(InputError, match="expected 253 files in no/ and yes/, found 4"):
-        datasets.check_count(source, 253)
+    datasets.check_count(source, FOLDERS, 4)
+    with pytest.raises(InputError, match="expected 253 files in no/, yes/, found 4"):
+        datasets.check_count(source, FOLDERS, 253)

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT, commit, run
 from typer.testing import CliRunner
 
-from brain_mri import cli, gate, pipeline
+from brain_mri import cli, gate, params, pipeline
 from brain_mri.errors import InputError
 
 CHECK = {
@@ -51,7 +51,7 @@ def quick(monkeypatch):
 
 def demand(folder, check):
     path = folder / "params.yaml"
-    values = yaml.safe_load(path.read_text())
+    values = params.load(path)
     path.write_text(yaml.safe_dump(values | {"check": check}, sort_keys=False))
 
 

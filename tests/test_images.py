@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_mri.errors import InputError
-from brain_mri.images import ImageError, decode, list_files, write_png
+from brain_mri.images import ImageError, decode, write_png
 
 RAMP = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))  # 20 x 24, 0..230
 GREY = Image.fromarray(RAMP)
@@ -17,13 +16,6 @@ GREY = Image.fromarray(RAMP)
 def save(path: Path, image: Image.Image, **options: Any) -> Path:
     image.save(path, **options)
     return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("no", "yes"):
-        (tmp_path / name).mkdir()
-    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -180,36 +172,6 @@ def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", Image.fromarray(deep))
     with pytest.raises(ImageError, match="not finite"):
         decode(path)
-
-
-def test_list_files_is_sorted_recursive_and_misses_nothing(folder: Path) -> None:
-    (folder / "yes" / "deep").mkdir()
-    names = ["no/b.JPG", "no/a b.png", "yes/deep/.x", "yes/c", "top.txt"]
-    for name in names:
-        (folder / name).touch()
-    (folder / "no" / "dangling").symlink_to("nowhere")
-    (folder / "no" / "folder_link").symlink_to(folder / "yes")
-    links = ["no/dangling", "no/folder_link"]
-    assert list_files(folder) == sorted(names + links)
-
-
-@pytest.mark.parametrize("missing", ["", "no", "yes"])
-def test_list_files_names_the_missing_folder(tmp_path: Path, missing: str) -> None:
-    folder = tmp_path / "data"
-    for name in {"no", "yes"} - {missing} if missing else ():
-        (folder / name).mkdir(parents=True)
-    with pytest.raises(InputError, match="expected a folder, found none") as caught:
-        list_files(folder)
-    assert str(caught.value).startswith(str(folder / missing))
-
-
-def test_list_files_refuses_a_name_no_table_can_hold(folder: Path) -> None:
-    try:
-        Path(os.fsdecode(bytes(folder / "no") + b"/\xff.png")).touch()
-    except OSError:
-        pytest.skip("this file system accepts UTF-8 names only")
-    with pytest.raises(InputError, match=r"UTF-8, found 'no/\\udcff.png'"):
-        list_files(folder)
 
 
 @pytest.mark.parametrize("shape", [(20, 24), (20, 24, 3)])

@@ -2,6 +2,7 @@ from typing import Annotated, Literal
 
 import pytest
 from annotated_types import Ge
+from ruamel.yaml import YAML
 
 from brain_mri import params, rules
 from brain_mri.errors import InputError
@@ -54,6 +55,21 @@ def test_a_word_with_an_e_stays_a_word(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("a: e4\nb: 1e\nc: 12e3a")
     assert params.load(path) == {"a": "e4", "b": "1e", "c": "12e3a"}
+
+
+def test_booleans_and_words_are_those_that_dvc_reads(tmp_path):
+    """DVC reads and writes parameters with ruamel.yaml, as YAML 1.2."""
+    words = "no No NO yes Yes YES on On OFF y n true True TRUE false False FALSE tRUE"
+    text = "no: [no]\nyes: [a]\n" + "".join(
+        f"k{i}: {word}\n" for i, word in enumerate(words.split())
+    )
+    (tmp_path / "params.yaml").write_text(text)
+    values = params.load(tmp_path / "params.yaml")
+    assert values == YAML(typ="safe", pure=True).load(text)
+    assert values["no"] == ["no"]
+    assert values["k0"] == "no"
+    assert values["k11"] is True
+    assert values["k17"] == "tRUE"
 
 
 @pytest.mark.parametrize(

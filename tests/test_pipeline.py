@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import arrays, pipeline
+from brain_mri import arrays, images, params, pipeline, tables
 
 ALL_STAGES = [
     "phantom",
@@ -84,7 +84,7 @@ def would_run(folder):
 def change(folder, key, value):
     """Set one parameter, named by its dotted key."""
     path = folder / "params.yaml"
-    values = yaml.safe_load(path.read_text())
+    values = params.load(path)
     *sections, name = key.split(".")
     section = values
     for part in sections:
@@ -338,6 +338,99 @@ def test_a_different_seed_splits_differently(clean):
     assert (before["image_id"] == after["image_id"]).all()
     assert (before["part"] != after["part"]).any()
     assert after.groupby("group")["part"].nunique().max() == 1
+
+
+def file_of(project, part):
+    """A file of the data set that lies in a part, and is in a group by itself."""
+    split = split_table(project)
+    alone = split[~split["group"].duplicated(keep=False) & (split["part"] == part)]
+    manifest = tables.read_csv(project / "data" / "manifest.csv")
+    return manifest.set_index("image_id").loc[alone["image_id"].iloc[0], "file"]
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path):
+    """A brighter copy of a test image is added to a frozen split."""
+    before = split_table(clean).set_index("image_id")["part"]
+    parts = {
+        part: contents(clean / "data" / "split" / part) for part in ("train", "val")
+    }
+    run(clean, "brain-mri", "freeze")
+    dataset = tmp_path / "one more"
+    shutil.copytree(clean / "data" / "phantom", dataset)
+    old = file_of(clean, "test")
+    grey = images.decode(dataset / old).grey
+    brighter = np.clip(grey.astype(int) + 9, 0, 255).astype(np.uint8)
+    images.write_png(dataset / f"{old}.brighter.png", brighter)
+    change(clean, "dataset", str(dataset))
+    run(clean, "dvc", "repro", "split")
+    after = split_table(clean).set_index("image_id")["part"]
+    assert after[before.index].equals(before)
+    (new,) = after.index.difference(before.index)
+    assert after[new] == "test"
+    for part, files in parts.items():
+        assert contents(clean / "data" / "split" / part) == files
+    stale = would_run(clean)
+    assert "evaluate@vgg" in stale
+    assert not {"augment", "train_scratch", "train_vgg", "vgg_features"} & set(stale)
+    counts = json.loads((clean / "metrics" / "split.json").read_text())
+    assert counts["frozen_groups"] == split_table(clean)["group"].nunique()
+    assert counts["frozen_absent"] == 0
+
+
+def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
+    run(clean, "brain-mri", "freeze")
+    dataset = tmp_path / "one more"
+    shutil.copytree(clean / "data" / "phantom", dataset)
+    images.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
+    joined = ["no/new.png", file_of(clean, "train"), file_of(clean, "test")]
+    rows = "".join(f"{file},patient 7,,,\n" for file in joined)
+    with (clean / "review.csv").open("a") as review:
+        review.write(rows)
+    change(clean, "dataset", str(dataset))
+    result = run(clean, "dvc", "repro", "split", check=False)
+    output = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert "Traceback" not in output
+    told = [line for line in output.splitlines() if "two parts" in line]
+    assert len(told) == 1
+    for part in ("(train)", "(test)", "new.png", "review.csv", "split.csv"):
+        assert part in told[0]
+    # excluding it, as the line says, mends it
+    mended = (clean / "review.csv").read_text().replace(rows, "no/new.png,,,yes,odd\n")
+    (clean / "review.csv").write_text(mended)
+    run(clean, "dvc", "repro", "split")
+
+
+def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):
+    dataset = tmp_path / "damaged"
+    shutil.copytree(clean / "data" / "phantom", dataset)
+    for i in range(8):  # of 38
+        (dataset / "no" / f"{i}.jpg").write_text("no image")
+    change(clean, "dataset", str(dataset))
+    result = run(clean, "dvc", "repro", "audit", check=False)
+    told = "audit: 8 of 38 files (0.211) cannot be used, more than audit.max_rejected"
+    assert told in result.stderr
+    assert "no/7.jpg: not an image" in result.stderr
+    change(clean, "audit.max_rejected", 0.22)
+    run(clean, "dvc", "repro", "audit")
+    counts = json.loads((clean / "metrics" / "audit.json").read_text())
+    assert (counts["files"], counts["rejected"], counts["excluded"]) == (38, 8, 0)
+
+
+def test_folders_of_another_name_are_the_same_data_set(clean, tmp_path):
+    before = split_table(clean)
+    dataset = tmp_path / "renamed"
+    shutil.copytree(clean / "data" / "phantom" / "no", dataset / "no_tumor")
+    shutil.copytree(clean / "data" / "phantom" / "yes", dataset / "glioma")
+    renamed = ["-S", f"dataset={dataset}", "-S", "classes.no=[no_tumor]"]
+    renamed += ["-S", "classes.yes=[glioma]"]
+    result = run(clean, "dvc", "exp", "run", *renamed, "split")
+    assert ran(result) == ["audit", "crop", "split"]
+    assert split_table(clean).equals(before)
 
 
 def test_the_committed_results_are_those_of_the_committed_code(tmp_path):

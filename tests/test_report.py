@@ -155,12 +155,14 @@ def test_what_was_left_out_or_contradicts_itself_is_named(results, tmp_path):
     lost |= {"reason": "not an image"}
     odd = manifest.index[manifest["label"] == "yes"][0]
     partner = manifest.index[manifest["label"] == "no"][0]
-    manifest.loc[odd, "group"] = manifest.loc[partner, "group"]
+    ids = manifest.loc[[odd, partner], "image_id"]
+    same = pd.DataFrame([[*ids, "near"]], columns=["first", "second", "kind"])
+    results.__dict__["duplicates"] = same
     table = pd.concat([manifest, pd.DataFrame([lost])], ignore_index=True)
     results.__dict__["manifest"] = table.astype({"accepted": bool})
     page, _ = written(results, tmp_path)
     assert "<td>no/broken.jpg</td><td>not an image</td>" in page
-    assert "1 group spans both classes" in page
+    assert "1 scan is in both classes" in page
     for row in (odd, partner):
         assert manifest.loc[row, "file"] in page
 

@@ -22,7 +22,7 @@ def images(n=400, largest=5, seed=0):
 @pytest.mark.parametrize("seed", range(10))
 def test_no_group_straddles_two_parts(seed):
     table = images(seed=seed)
-    part = splitting.assign_parts(table, **SIZES, seed=seed)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=seed)
     assert splitting.shared_groups(table["group"], part) == 0
     assert table.assign(part=part).groupby("group")["part"].nunique().max() == 1
 
@@ -30,7 +30,7 @@ def test_no_group_straddles_two_parts(seed):
 @pytest.mark.parametrize("label", [0, 1])
 def test_each_class_is_shared_out_in_proportion(label):
     table = images()
-    part = splitting.assign_parts(table, **SIZES, seed=1)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=1)
     of_class = part[table["y_true"] == label]
     for name, share in {"train": 0.64, "val": 0.16, "test": 0.2}.items():
         assert np.mean(of_class == name) == pytest.approx(share, abs=0.02)
@@ -39,7 +39,7 @@ def test_each_class_is_shared_out_in_proportion(label):
 def test_same_seed_same_parts_other_seed_other_parts():
     table = images()
     first, again, other = (
-        splitting.assign_parts(table, **SIZES, seed=seed) for seed in (1, 1, 2)
+        splitting.assign_parts(table, {}, **SIZES, seed=seed) for seed in (1, 1, 2)
     )
     assert (first == again).all()
     assert (first != other).mean() > 0.2
@@ -48,14 +48,14 @@ def test_same_seed_same_parts_other_seed_other_parts():
 def test_the_order_of_the_images_does_not_matter():
     table = images()
     shuffled = table.sample(frac=1, random_state=0)
-    part = splitting.assign_parts(table, **SIZES, seed=1)
-    moved = splitting.assign_parts(shuffled, **SIZES, seed=1)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=1)
+    moved = splitting.assign_parts(shuffled, {}, **SIZES, seed=1)
     assert (pd.Series(moved, shuffled.index).sort_index() == part).all()
 
 
 def test_three_groups_of_each_class_are_enough():
     table = pd.DataFrame({"group": list("abcdef"), "y_true": [0, 0, 0, 1, 1, 1]})
-    part = splitting.assign_parts(table, **SIZES, seed=0)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=0)
     for label in (0, 1):
         assert set(part[table["y_true"] == label]) == {"train", "val", "test"}
 
@@ -63,15 +63,46 @@ def test_three_groups_of_each_class_are_enough():
 def test_two_groups_of_a_class_are_too_few():
     table = pd.DataFrame({"group": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
     with pytest.raises(InputError, match="'yes' has 2 groups"):
-        splitting.assign_parts(table, **SIZES, seed=0)
+        splitting.assign_parts(table, {}, **SIZES, seed=0)
 
 
 def test_a_group_of_both_classes_stays_whole():
     table = pd.concat(
         [images(30), pd.DataFrame({"group": ["x", "x", "x"], "y_true": [0, 1, 1]})]
     )
-    part = splitting.assign_parts(table, **SIZES, seed=0)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=0)
     assert len(set(part[table["group"] == "x"])) == 1
+
+
+def test_frozen_groups_keep_their_part_and_fill_it():
+    table = images()
+    frozen = {group: "test" for group in table["group"].unique()[:100]}
+    part = splitting.assign_parts(table, frozen, **SIZES, seed=1)
+    kept = table["group"].isin(frozen)
+    assert set(part[kept]) == {"test"}
+    # a quarter of the images is more than the test part's fifth: no more goes there
+    assert "test" not in part[~kept]
+    assert splitting.shared_groups(table["group"], part) == 0
+
+
+def test_a_new_group_goes_to_the_part_furthest_below_its_share():
+    # of class no: train 6 of 6.4 images due, val 2 of 1.6, test 1 of 2
+    sizes = {"a": 6, "b": 2, "c": 1, "new": 1}
+    table = pd.DataFrame({"group": np.repeat(list(sizes), list(sizes.values()))})
+    table = pd.concat([table.assign(y_true=0), images(60).assign(y_true=1)])
+    frozen = {"a": "train", "b": "val", "c": "test"}
+    for seed in range(5):
+        part = splitting.assign_parts(table, frozen, **SIZES, seed=seed)
+        assert part[table["group"] == "new"] == ["test"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_freezing_a_split_reproduces_it(seed):
+    table = images(seed=seed)
+    part = splitting.assign_parts(table, {}, **SIZES, seed=seed)
+    frozen = dict(zip(table["group"], part, strict=True))
+    again = splitting.assign_parts(table, frozen, **SIZES, seed=seed + 1)
+    assert (part == again).all()
 
 
 def test_a_leak_is_counted_and_refused():

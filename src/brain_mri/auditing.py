@@ -3,29 +3,39 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.duplicates import Grey, duplicate_pairs, fingerprint, group_labels
-from brain_mri.errors import InputError
-from brain_mri.images import CLASSES, ImageError, decode, list_files
+from brain_mri import review
+from brain_mri.classes import check_folders, label_of
+from brain_mri.duplicates import Grey, duplicate_pairs, fingerprint
+from brain_mri.errors import InputError, shown
+from brain_mri.groups import chains, conflicts, group_ids
+from brain_mri.images import CLASSES, ImageError, decode
+from brain_mri.ledger import read_rows
+from brain_mri.listing import LEFT_OUT, LEFT_OUT_COLUMNS, list_files, odd
 from brain_mri.progress import map_threads
+from brain_mri.review import Decision
 
-NAMED = 10  # label conflicts in an error
+NAMED = 10  # rejected files in an error
 ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
+EXCLUDED = "excluded in review.csv: "
+UNNAMED = "in no folder that classes names in params.yaml"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Hold the manifest, a row per file, and the duplicates, a row per pair of files.
+    """Hold the manifest, a row per file, and the pairs of images that belong together.
 
     manifest: image_id, file, label, group, accepted, reason, sha256, bytes, format,
-        mode, width, height; sorted by file. Rejected files have empty ids.
-    pairs: first, second (image ids), kind (`exact`: same pixels, or `near`).
+        mode, width, height, box (a person's, as `x0 y0 x1 y1`); sorted by file.
+        Rejected files have empty ids.
+    pairs: first, second (image ids), kind (`exact`: same pixels, `near`: the same
+        picture, or `review`: neighbours in a group of review.csv).
     """
 
     manifest: pd.DataFrame
@@ -37,8 +47,9 @@ class _Facts:
     """Hold what is kept of one file: all but its pixels."""
 
     file: str
-    sha256: str
-    bytes: int
+    label: str
+    sha256: str = ""
+    bytes: int = 0
     reason: str = ""
     format: str = ""
     mode: str = ""
@@ -46,59 +57,54 @@ class _Facts:
     height: int = 0
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
+    decision: Decision = Decision("")
 
 
-def audit(folder: Path) -> Audit:
-    """Audit every file below `folder`, whose `no` and `yes` hold the two classes.
+def audit(
+    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+) -> Audit:
+    """Audit every file below `folder`.
 
     An image id is the first 12 hex digits of the SHA-256 of the grey pixels, so it
     names a picture and not a file; further files of the same pixels get `-2`, `-3`.
     A group is named by the lowest image id in it: that image represents it.
 
+    Args:
+        folder: the data set's.
+        folders: the class, no or yes, of each folder in it.
+        decisions: what a person decided, by file.
+
     Raises:
-        InputError: A folder is missing, or a class has no usable image.
+        InputError: A folder is missing, a class has no usable image, or a decision
+            does not fit the files.
     """
-    files = list_files(folder)
-    facts = map_threads(lambda file: _facts(folder, file), files, "read")
+    facts = _examine(folder, folders, decisions)
     good = [fact for fact in facts if not fact.reason]
     _check_classes(folder, facts)
     ids = _image_ids([fact.pixels for fact in good])
-    pairs = duplicate_pairs(
-        [fact.pixels for fact in good],
-        np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
-        lambda i: decode(folder / good[i].file).grey,
-    )
-    groups = _group_ids(ids, pairs)
+    pairs, kinds = _pairs(folder, good)
     named = {
         fact.file: (name, group)
-        for fact, name, group in zip(good, ids, groups, strict=True)
+        for fact, name, group in zip(good, ids, group_ids(ids, pairs), strict=True)
     }
-    rows = [_row(fact, *named.get(fact.file, ("", ""))) for fact in facts]
-    kinds = [
-        "exact" if good[i].pixels == good[j].pixels else "near"
-        for i, j in pairs.tolist()
-    ]
+    first, second = ([ids[i] for i in ends] for ends in pairs.T)
     return Audit(
-        manifest=pd.DataFrame(rows),
-        pairs=pd.DataFrame(
-            {
-                "first": [ids[i] for i in pairs[:, 0]],
-                "second": [ids[j] for j in pairs[:, 1]],
-                "kind": kinds,
-            }
-        ),
+        pd.DataFrame([_row(fact, *named.get(fact.file, ("", ""))) for fact in facts]),
+        pd.DataFrame({"first": first, "second": second, "kind": kinds}),
     )
 
 
 def summary(audited: Audit) -> dict[str, int]:
-    """Count files, classes, duplicates and groups."""
+    """Count files, classes, a person's decisions, duplicates and groups."""
     manifest = audited.manifest
     accepted = manifest[manifest["accepted"]]
     by_group = accepted.groupby("group")["label"]
     return {
         "files": len(manifest),
         "accepted": len(accepted),
-        "rejected": len(manifest) - len(accepted),
+        "rejected": len(rejected(manifest)),
+        "excluded": len(manifest) - len(accepted) - len(rejected(manifest)),
+        "corrected_boxes": int((accepted["box"] != "").sum()),
         "no": int((accepted["label"] == "no").sum()),
         "yes": int((accepted["label"] == "yes").sum()),
         "exact_duplicate_pairs": int((audited.pairs["kind"] == "exact").sum()),
@@ -106,58 +112,80 @@ def summary(audited: Audit) -> dict[str, int]:
         "groups_of_several_images": int((by_group.size() > 1).sum()),
         "distinct_images": by_group.ngroups,
         "groups_across_classes": int((by_group.nunique() > 1).sum()),
+        "label_conflicts": len(conflicts(manifest, audited.pairs)),
     }
 
 
-def conflicts(manifest: pd.DataFrame) -> dict[str, list[str]]:
-    """Return, by group, the files of groups that span both classes.
-
-    The same scan with and without a tumour: one of the two labels is wrong, and only a
-    person can say which.
-    """
-    accepted = manifest[manifest["accepted"]]
-    classes = accepted.groupby("group")["label"].transform("nunique")
-    rows = accepted[classes > 1]
-    return {str(group): sorted(files) for group, files in rows.groupby("group")["file"]}
+def rejected(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of files that cannot be used, but for those a person excluded."""
+    excluded = manifest["reason"].str.startswith(EXCLUDED)
+    return manifest[~manifest["accepted"] & ~excluded]
 
 
-def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
-    """Refuse label conflicts, naming the first ten.
+def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
+    """Refuse a data set of which more than a share cannot be used, naming ten files.
 
     Raises:
-        InputError: there is one.
+        InputError: it is so.
     """
-    if found:
-        named = "; ".join(" and ".join(files) for files in list(found.values())[:NAMED])
+    lost = rejected(manifest)
+    if len(lost) > max_rejected * len(manifest):
+        named = "; ".join(
+            f"{shown(row.file)}: {row.reason}" for row in lost.head(NAMED).itertuples()
+        )
         raise InputError(
-            f"{len(found)} scans are labelled both no and yes: {named}. Correct or "
-            "remove the files, or set audit.label_conflicts to keep in params.yaml"
+            f"{len(lost)} of {len(manifest)} files ({len(lost) / len(manifest):.3f}) "
+            "cannot be used, more than audit.max_rejected allows in params.yaml "
+            f"({max_rejected}): {named}"
         )
 
 
-def _label(file: str) -> str:
-    top, _, rest = file.partition("/")
-    return top if rest and top in CLASSES else ""
+def _examine(
+    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+) -> list[_Facts]:
+    """Look at every file, those that `brain-mri add` left out too; sorted by file."""
+    check_folders(folder, folders)
+    files = [file for file in list_files(folder) if file != LEFT_OUT]
+    reasons = _left_out(folder)
+    lost = sorted(set(reasons) - set(files))
+    review.check_files(decisions, {*files, *lost})
+
+    def named(file: str) -> _Facts:
+        decision = decisions.get(file, Decision(""))
+        return _Facts(file, label_of(file, folders), decision=decision)
+
+    facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
+    facts += [_refused(named(file), reasons[file]) for file in lost]
+    return sorted(facts, key=lambda fact: fact.file)
 
 
-def _facts(folder: Path, file: str) -> _Facts:
-    path = folder / file
+def _left_out(folder: Path) -> dict[str, str]:
+    """Read what `brain-mri add` left out, by file, and why."""
+    path = folder / LEFT_OUT
     if not path.is_file():
-        return _Facts(file, "", 0, reason="not a regular file")
+        return {}
+    rows = read_rows(path, LEFT_OUT_COLUMNS)
+    return {row.cells["file"]: row.cells["reason"] for row in rows}
+
+
+def _look(folder: Path, seen: _Facts) -> _Facts:
+    """Add to a file's name and label what its content says."""
+    path = folder / seen.file
+    if reason := odd(path, folder):
+        return _refused(seen, reason)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    size = path.stat().st_size
-    if not _label(file):
-        return _Facts(file, sha256, size, reason="outside no/ and yes/")
+    seen = replace(seen, sha256=sha256, bytes=path.stat().st_size)
+    if seen.decision.excluded or not seen.label:
+        return _refused(seen, UNNAMED)
     try:
         image = decode(path)
     except ImageError as error:
-        return _Facts(file, sha256, size, reason=str(error))
+        return _refused(seen, str(error))
     height, width = image.grey.shape
-    return _Facts(
-        file=file,
-        sha256=sha256,
-        bytes=size,
+    review.check_box(seen.decision, width, height)
+    return replace(
+        seen,
         format=image.format,
         mode=image.mode,
         width=width,
@@ -167,6 +195,12 @@ def _facts(folder: Path, file: str) -> _Facts:
     )
 
 
+def _refused(seen: _Facts, reason: str) -> _Facts:
+    """Say why a file is not used; what a person decided about it comes first."""
+    decided = seen.decision.excluded
+    return replace(seen, reason=f"{EXCLUDED}{decided}" if decided else reason)
+
+
 def _pixel_hash(grey: Grey) -> str:
     # The shape too: a 2 x 8 and a 4 x 4 image have the same bytes in a row.
     shape = f"{grey.shape[0]}x{grey.shape[1]}:".encode()
@@ -174,14 +208,31 @@ def _pixel_hash(grey: Grey) -> str:
 
 
 def _check_classes(folder: Path, facts: Sequence[_Facts]) -> None:
-    for name in CLASSES:
-        mine = [fact for fact in facts if _label(fact.file) == name]
+    for label in CLASSES:
+        mine = [fact for fact in facts if fact.label == label]
         if not any(not fact.reason for fact in mine):
-            why = f"; {mine[0].file}: {mine[0].reason}" if mine else ""
+            why = f"; {shown(mine[0].file)}: {mine[0].reason}" if mine else ""
             raise InputError(
-                f"{folder / name}: expected usable images, found none among "
+                f"{folder}: expected usable images of class {label}, found none among "
                 f"{len(mine)} files{why}"
             )
+
+
+def _pairs(
+    folder: Path, good: Sequence[_Facts]
+) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """List the pairs of images that belong together, shape (m, 2), and their kinds."""
+    pictures = duplicate_pairs(
+        [fact.pixels for fact in good],
+        np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
+        lambda i: decode(folder / good[i].file).grey,
+    )
+    kinds = [
+        "exact" if good[i].pixels == good[j].pixels else "near"
+        for i, j in pictures.tolist()
+    ]
+    reviewed = chains([fact.decision.group for fact in good])
+    return np.concatenate([pictures, reviewed]), kinds + ["review"] * len(reviewed)
 
 
 def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:
@@ -195,20 +246,11 @@ def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:
     return ids
 
 
-def _group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
-    """Name each image's group by the lowest id in it."""
-    labels = group_labels(len(ids), pairs).tolist()
-    lowest: dict[int, str] = {}
-    for label, name in zip(labels, ids, strict=True):
-        lowest[label] = min(name, lowest.get(label, name))
-    return [lowest[label] for label in labels]
-
-
 def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
     return {
         "image_id": image_id,
         "file": fact.file,
-        "label": _label(fact.file),
+        "label": fact.label,
         "group": group,
         "accepted": not fact.reason,
         "reason": fact.reason,
@@ -218,4 +260,5 @@ def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
         "mode": fact.mode,
         "width": fact.width,
         "height": fact.height,
+        "box": "" if fact.reason else review.written(fact.decision.box),
     }

@@ -4,15 +4,26 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from brain_mri import datasets, gate, params, pipeline, tables, wording
+from brain_mri import (
+    classes,
+    datasets,
+    freezing,
+    gate,
+    params,
+    pipeline,
+    splitting,
+    tables,
+    wording,
+)
 from brain_mri.errors import InputError
+from brain_mri.listing import LEFT_OUT, list_files
 
 app = typer.Typer(
     help="Compare a network trained from scratch with a pretrained one on few images.",
@@ -84,7 +95,9 @@ def check(
 
 @app.command()
 def add(
-    path: Annotated[Path, typer.Argument(help="A folder with no/ and yes/ in it.")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder that holds those that classes names.")
+    ],
     name: Annotated[
         str, typer.Option(help="What to call it; its own name if not.")
     ] = "",
@@ -94,7 +107,8 @@ def add(
     Example: brain-mri add ~/scans --name ward7
     """
     with clear_errors():
-        add_folder(path, datasets.check_name(name or datasets.default_name(path)))
+        name = datasets.check_name(name or datasets.default_name(path))
+        add_folder(path, name, class_folders())
 
 
 @app.command()
@@ -107,22 +121,54 @@ def fetch() -> None:
             )
         import kagglehub
 
+        folders = class_folders()
         folder = Path(kagglehub.dataset_download(datasets.KAGGLE))
-        datasets.check_count(folder, datasets.KAGGLE_FILES)
-        add_folder(folder, "brain-mri")
+        datasets.check_count(folder, folders, datasets.KAGGLE_FILES)
+        add_folder(folder, "brain-mri", folders)
 
 
-def add_folder(path: Path, name: str) -> None:
-    """Copy a folder to data/raw/`name`, let DVC track it, say how to go on."""
+@app.command()
+def freeze() -> None:
+    """Freeze the present split: images that are there keep their part from now on."""
+    with clear_errors():
+        pipeline.stages(ROOT)  # in the project's folder?
+        frozen = freezing.read(ROOT / freezing.FILE)
+        split = freezing.freeze(ROOT / "data" / "split.csv", frozen)
+        freezing.write(ROOT / freezing.FILE, split)
+        parts = split["part"].value_counts()
+        counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in splitting.PARTS)
+        typer.echo(
+            f"{freezing.FILE}: {len(split)} images ({counted}), "
+            f"{len(split) - len(frozen)} of them new. Keep them with\n"
+            f"  dvc repro && git add {freezing.FILE} dvc.lock metrics && "
+            "git commit -m 'Freeze the split'"
+        )
+
+
+def class_folders() -> dict[str, str]:
+    """Return the class of each folder that params.yaml names, in the project's."""
     pipeline.stages(ROOT)  # in the project's folder?
+    values = params.load(ROOT / params.FILE)
+    named = params.arguments(classes.by_folder, ["classes"], values)
+    return classes.by_folder(**named)
+
+
+def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
+    """Copy a folder to data/raw/`name`, let DVC track it, say how to go on."""
     target = RAW / name
-    left_out = datasets.copy_dataset(path, target)
+    left_out = datasets.copy_dataset(path, target, folders)
     for file, reason in left_out.items():
         typer.echo(f"left out {file}: {reason}", err=True)
+    if unnamed := sorted(set(classes.subfolders(path)) - set(folders)):
+        typer.echo(
+            f"not copied, as classes in {params.FILE} names no such folder: "
+            f"{classes.listed(unnamed)}",
+            err=True,
+        )
     command = [sys.executable, "-m", "dvc", "add", "--quiet", str(target)]
     if subprocess.run(command, check=False).returncode:
         raise InputError(f"dvc add {target} failed (see above); the copy is kept")
-    files = sum(1 for file in target.rglob("*") if file.is_file())
+    files = sum(1 for file in list_files(target) if file != LEFT_OUT)
     typer.echo(
         f"{files} files in {target}, {len(left_out)} left out. To let experiments in "
         f"other folders (--temp, --queue) see them:\n"

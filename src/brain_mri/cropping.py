@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri import oddness
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, shown
 from brain_mri.images import CLASSES, ImageError, decode, write_png
 from brain_mri.progress import map_threads
 
@@ -114,6 +114,17 @@ def head_box(grey: Grey) -> Box:
     )
 
 
+def corrected(found: Box, corners: str) -> Box:
+    """Return the box that a person gave, as `x0 y0 x1 y1`; none: the one found.
+
+    Its one flag is `box corrected`; the agreement stays that of the box found.
+    """
+    if not corners:
+        return found
+    x0, y0, x1, y1 = map(int, corners.split())
+    return Box(x0, y0, x1, y1, found.agreement, ("box corrected",))
+
+
 def iou(a: Box, b: Box) -> float:
     """Divide the area two boxes share by the area they cover together: 0..1."""
     shared = Box(
@@ -141,6 +152,8 @@ def crop_all(
 ) -> pd.DataFrame:
     """Crop every accepted image of the manifest from `source` to `out`/{no,yes}.
 
+    A box that the manifest gives is used in place of the one found.
+
     Returns a row per crop, in the manifest's order: image_id, label, file (of the
     crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area),
     agreement, oddness (the distance to other images, see `oddness`), flags (joined by
@@ -155,17 +168,19 @@ def crop_all(
         (out / label).mkdir(parents=True, exist_ok=True)
     accepted = manifest[manifest["accepted"]]
     groups = accepted["group"].to_numpy()
-    keys = accepted[["image_id", "label", "file"]].itertuples(index=False, name=None)
+    columns = ["image_id", "label", "file", "box"]
+    keys = accepted[columns].itertuples(index=False, name=None)
 
-    def crop_one(key: tuple[str, str, str]) -> dict[str, object]:
-        image_id, label, file = key
+    def crop_one(key: tuple[str, str, str, str]) -> dict[str, object]:
+        image_id, label, file, corners = key
         try:
             grey = decode(source / file).grey
         except ImageError as error:
             raise InputError(
-                f"{source / file}: accepted by the audit, but now {error}; audit again"
+                f"{source / shown(file)}: accepted by the audit, but now {error}; "
+                "audit again"
             ) from None
-        box = head_box(grey)
+        box = corrected(head_box(grey), corners)
         name = f"{label}/{crop_name(file, image_id)}"
         crop = crop_to_square(grey, box, image_size)
         write_png(out / name, crop)

@@ -3,29 +3,41 @@
 import os
 import re
 import shutil
-import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from brain_mri.errors import InputError
-from brain_mri.images import CLASSES
+import pandas as pd
+
+from brain_mri.classes import check_folders, listed
+from brain_mri.errors import InputError, shown
+from brain_mri.listing import LEFT_OUT, LEFT_OUT_COLUMNS, odd, poses_as_image
+from brain_mri.tables import write_csv
 
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
 KAGGLE_FILES = 253
 
 
-def copy_dataset(source: Path, target: Path) -> dict[str, str]:
-    """Copy `no/` and `yes/` of a folder, without what DVC cannot hash.
+def copy_dataset(
+    source: Path, target: Path, folders: Mapping[str, str]
+) -> dict[str, str]:
+    """Copy the named folders of a data set, without what DVC cannot hash.
 
-    The copy appears whole or not at all.
+    What is left out is listed in left-out.csv beside them, if anything is. The copy
+    appears whole or not at all.
+
+    Args:
+        source: the data set's folder.
+        target: the copy's.
+        folders: the class of each folder that is copied.
 
     Returns:
-        The entries left out, by relative path, and why.
+        The entries left out, by relative path fit to be read, and why; sorted.
 
     Raises:
-        InputError: the source lacks a class, or the target exists already.
+        InputError: the source lacks a folder, or the target exists already.
     """
-    check_source(source)
+    check_folders(source, folders)
     if target.exists():
         raise InputError(
             f"{target}: exists already; choose another --name, or remove it and "
@@ -35,32 +47,25 @@ def copy_dataset(source: Path, target: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adding-") as scratch:
         copy = Path(scratch) / "copy"
         left_out: dict[str, str] = {}
-        for label in CLASSES:
-            left_out |= _copy_tree(source, label, copy)
+        for name in folders:
+            left_out |= _copy_tree(source, name, copy)
+        rows = sorted(left_out.items())
+        if rows:
+            write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
         copy.replace(target)
-    return left_out
+    return dict(rows)
 
 
-def check_source(source: Path) -> None:
-    """Raise InputError unless `source` has a folder for each class."""
-    for label in CLASSES:
-        if not (source / label).is_dir():
-            raise InputError(
-                f"{source / label}: expected a folder of images, found none; "
-                f"{source} must hold no/ (without a tumour) and yes/ (with one)"
-            )
-
-
-def check_count(source: Path, expected: int) -> None:
-    """Raise InputError unless the classes hold as many files as expected."""
-    check_source(source)
+def check_count(source: Path, folders: Mapping[str, str], expected: int) -> None:
+    """Raise InputError unless the folders hold as many files as expected."""
+    check_folders(source, folders)
     found = sum(
-        path.is_file() for label in CLASSES for path in (source / label).rglob("*")
+        path.is_file() for name in folders for path in (source / name).rglob("*")
     )
     if found != expected:
         raise InputError(
-            f"{source}: expected {expected} files in no/ and yes/, found {found}; "
-            "delete the folder and fetch again"
+            f"{source}: expected {expected} files in {listed(sorted(folders))}, found "
+            f"{found}; delete the folder and fetch again"
         )
 
 
@@ -83,45 +88,34 @@ def check_name(name: str) -> str:
     return name
 
 
-def _copy_tree(source: Path, label: str, copy: Path) -> dict[str, str]:
+def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
+    """Copy the files below one folder, and return what is left out, and why."""
     left_out: dict[str, str] = {}
 
     def unreadable(error: OSError) -> None:
-        left_out[_shown(error.filename, source)] = f"cannot be read ({error.strerror})"
+        left_out[_below(error.filename, source)] = f"cannot be read ({error.strerror})"
 
-    for folder, subfolders, files in os.walk(source / label, onerror=unreadable):
-        subfolders.sort()
-        for name in subfolders:
-            if Path(folder, name).is_symlink():
-                left_out[_shown(Path(folder, name), source)] = "a link to a folder"
-        for name in sorted(files):
-            path = Path(folder, name)
-            relative = path.relative_to(source)
-            if reason := _unfit(path):
-                left_out[_shown(path, source)] = reason
+    (copy / name).mkdir(parents=True)
+    for parent, folders, files in os.walk(source / name, onerror=unreadable):
+        paths = [Path(parent, entry) for entry in folders]
+        paths = [path for path in paths if path.is_symlink() or poses_as_image(path)]
+        for path in (*paths, *(Path(parent, entry) for entry in files)):
+            if reason := _not_utf8(path) or odd(path, source):
+                left_out[_below(path, source)] = reason
                 continue
-            (copy / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy / relative)
-    (copy / label).mkdir(parents=True, exist_ok=True)
+            into = copy / path.relative_to(source)
+            into.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, into)
     return left_out
 
 
-def _shown(path: str | Path, source: Path) -> str:
-    """Name an entry in plain letters, whatever bytes its name is made of."""
-    return ascii(str(Path(path).relative_to(source)))[1:-1]
+def _below(path: str | Path, source: Path) -> str:
+    return shown(Path(path).relative_to(source).as_posix())
 
 
-def _unfit(path: Path) -> str:
-    """Say why DVC cannot hash a file, or nothing."""
+def _not_utf8(path: Path) -> str:
     try:
-        str(path).encode("utf-8")
-        mode = path.stat().st_mode
+        path.as_posix().encode("utf-8")
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    except FileNotFoundError:
-        return "a broken link"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    if not stat.S_ISREG(mode):
-        return "not a regular file"
-    return "" if os.access(path, os.R_OK) else "no permission to read it"
+    return ""

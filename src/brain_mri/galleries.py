@@ -28,6 +28,7 @@ FLAGS = (
     "letters",
     "frame peeled",
     "touches border",
+    "box corrected",
 )
 OUTCOMES = {
     (False, False): "Both wrong",

@@ -1,4 +1,4 @@
-"""List, decode and write the image files."""
+"""Decode and write the image files."""
 
 import os
 import struct
@@ -33,34 +33,6 @@ class Decoded:
     grey: npt.NDArray[np.uint8]
     format: str
     mode: str
-
-
-def list_files(folder: Path) -> list[str]:
-    """List all that is no folder below `folder`: relative POSIX paths, sorted.
-
-    Links and other odd entries are listed too, so that they are rejected by name
-    instead of missed.
-
-    Raises:
-        InputError: `folder`, or its `no` or `yes`, is no folder; or a name is not
-            UTF-8 and so cannot stand in a table.
-    """
-    for needed in (folder, *(folder / name for name in CLASSES)):
-        if not needed.is_dir():
-            raise InputError(
-                f"{needed}: expected a folder, found none; put the images without "
-                f"a tumour in {folder / 'no'} and those with one in {folder / 'yes'}"
-            )
-    paths = (p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
-    files = sorted(path.relative_to(folder).as_posix() for path in paths)
-    for file in files:
-        # Python stands in for bytes that are no UTF-8 with code points of their own.
-        if any("\ud800" <= letter <= "\udfff" for letter in file):
-            raise InputError(
-                f"{folder}: expected file names in UTF-8, found {ascii(file)}; "
-                "rename the file"
-            )
-    return files
 
 
 def decode(path: Path) -> Decoded:

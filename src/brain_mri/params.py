@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from brain_mri.errors import InputError
@@ -25,17 +25,35 @@ Seed = Annotated[int, Ge(0), Lt(2**32)]  # what NumPy and Keras both accept
 Rate = Annotated[float, Gt(0), Le(1)]
 Proportion = Annotated[float, Gt(0), Lt(1)]
 Share = Annotated[float, Ge(0), Lt(1)]
+WholeShare = Annotated[float, Ge(0), Le(1)]
+Folders = Annotated[list[str], MinLen(1)]
+
+
+BOOLEAN = "tag:yaml.org,2002:bool"
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-4 and 1e-05 as numbers, as YAML 1.2 (and DVC) does."""
+    """SafeLoader that reads numbers and booleans as YAML 1.2 (and DVC) does.
+
+    1e-4 and 1e-05 are numbers; no, yes, on and off are words, so that `no: [no]` is a
+    key and the name of a folder.
+    """
+
+    # without YAML 1.1's booleans
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in resolvers if tag != BOOLEAN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
+# YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
     list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver(
+    BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 
 

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from brain_mri import (
     arrays,
-    auditing,
     curves,
     figures,
     galleries,
+    groups,
     params,
     pictures,
     predictions,
@@ -99,6 +99,11 @@ class Results:
         return tables.read_csv(self.data / "manifest.csv")
 
     @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """A row a pair of images that belong together."""
+        return tables.read_csv(self.data / "duplicates.csv")
+
+    @cached_property
     def files(self) -> dict[str, str]:
         """Image id to file name."""
         used = self.manifest[self.manifest["accepted"]]
@@ -169,7 +174,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "split": results.split,
         "parts": PARTS,
         "rejected": rejected.head(LISTED).to_dict("records"),
-        "conflicts": auditing.conflicts(results.manifest),
+        "conflicts": groups.conflicts(results.manifest, results.duplicates),
         "galleries": gallery_rows(results),
         "charts": {
             name: {"src": pictures.data_uri(png), "alt": ALTS[name]}

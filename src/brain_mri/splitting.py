@@ -1,6 +1,7 @@
 """Put every group of images into one part: train, val or test."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +14,23 @@ SIMULATIONS = 2000  # random splits
 
 
 def assign_parts(
-    images: pd.DataFrame, *, test_size: float, val_size: float, seed: int
+    images: pd.DataFrame,
+    frozen: Mapping[str, str],
+    *,
+    test_size: float,
+    val_size: float,
+    seed: int,
 ) -> npt.NDArray[np.str_]:
     """Return the part of every image, such that no group straddles two parts.
 
-    Within each class the groups are taken in a random order and each goes to the part
-    that is furthest below its share of the images. The order is that of a hash of seed
-    and group: it depends on no file name, no listing and no other image.
+    Frozen groups keep theirs. Within each class the others are taken in a random order
+    and each goes to the part that is furthest below its share of the images. The order
+    is that of a hash of seed and group: it depends on no file name, no listing and no
+    other image.
 
     Args:
         images: columns group and y_true (0 or 1), shape (n, 2).
+        frozen: the parts of groups that have one already.
         test_size: share of the images for test, in (0, 1).
         val_size: share of the remainder for validation, in (0, 1).
         seed: rules the order of the groups.
@@ -40,7 +48,8 @@ def assign_parts(
         # a group that spans both classes is stratified by its majority
         members = groups[(groups["mean"] >= 0.5) == bool(label)]
         ordered = members.loc[sorted(members.index, key=lambda group: rank[group])]
-        part_of |= _fill(ordered["size"], _shares(test_size, val_size), label)
+        shares = _shares(test_size, val_size)
+        part_of |= _fill(ordered["size"], shares, label, frozen)
     return images["group"].map(part_of).to_numpy(dtype=np.str_)
 
 
@@ -115,11 +124,15 @@ def _rank(seed: int, group: str) -> str:
     return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
 
 
-def _fill(sizes: pd.Series, shares: dict[str, float], label: int) -> dict[str, str]:
+def _fill(
+    sizes: pd.Series, shares: dict[str, float], label: int, frozen: Mapping[str, str]
+) -> dict[str, str]:
     """Give each group, in order, to the part that is furthest below its share."""
+    part_of = {str(group): frozen[group] for group in sizes.index if group in frozen}
     images = dict.fromkeys(PARTS, 0)
-    part_of = {}
-    for group, size in sizes.items():
+    for group, part in part_of.items():
+        images[part] += sizes[group]
+    for group, size in sizes.drop(list(part_of)).items():
         part = min(PARTS, key=lambda part: images[part] / shares[part])
         part_of[str(group)] = part
         images[part] += size

@@ -1,0 +1,68 @@
+"""Which folders of a data set hold which of the two classes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from brain_mri.errors import InputError, shown
+from brain_mri.params import FILE, Folders
+
+NAMED = 20  # folders in an error
+
+
+def by_folder(*, no: Folders, yes: Folders) -> dict[str, str]:
+    """Return the class, no or yes, of each folder that section `classes` names.
+
+    Raises:
+        InputError: a name is no plain folder's name, or stands twice.
+    """
+    label_of: dict[str, str] = {}
+    for label, names in (("no", no), ("yes", yes)):
+        for name in names:
+            if name in ("", ".", "..") or "/" in name or "\\" in name:
+                raise InputError(
+                    f"{FILE}: classes.{label}: expected names of folders right below "
+                    f"the data set's, received {name!r}"
+                )
+            if name in label_of:
+                raise InputError(
+                    f"{FILE}: classes: expected each folder once, received "
+                    f"{name!r} in {label_of[name]} and in {label}"
+                )
+            label_of[name] = label
+    return label_of
+
+
+def label_of(file: str, folders: Mapping[str, str]) -> str:
+    """Return the class of a file, a POSIX path below the data set; none: ""."""
+    top, _, rest = file.partition("/")
+    return folders.get(top, "") if rest else ""
+
+
+def check_folders(dataset: Path, folders: Mapping[str, str]) -> None:
+    """Refuse a data set that lacks a folder of `folders` (folder to class).
+
+    Raises:
+        InputError: one is missing; those that are there are listed.
+    """
+    if not dataset.is_dir():
+        raise InputError(f"{dataset}: expected a folder, found none")
+    for name, label in folders.items():
+        path = dataset / name
+        if path.is_symlink() or not path.is_dir():
+            found = "a link" if path.is_symlink() else "none"
+            raise InputError(
+                f"{dataset / shown(name)}: expected a folder of images, found {found}; "
+                f"classes.{label} in {FILE} names it, and {dataset} holds "
+                + (listed(subfolders(dataset)) or "no folder")
+            )
+
+
+def subfolders(dataset: Path) -> list[str]:
+    """List the names of the folders right below a data set's, sorted."""
+    return sorted(path.name for path in dataset.iterdir() if path.is_dir())
+
+
+def listed(names: list[str]) -> str:
+    """Join the first 20 names, fit to be read."""
+    more = ", ..." if len(names) > NAMED else ""
+    return ", ".join(f"{shown(name)}/" for name in names[:NAMED]) + more
