@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ class Audit:
 
     manifest: image_id, file, label, group, accepted, reason, sha256, bytes, format,
         mode, width, height; sorted by file. Rejected files have empty ids.
-    pairs: first, second (image ids), kind (`exact`: same pixels, or `near`).
+    pairs: first, second (image ids), kind (`exact`: same pixels, `near`, or `patient`:
+        other pictures of one patient, as DICOM files name him).
     """
 
     manifest: pd.DataFrame
@@ -46,6 +48,7 @@ class _Facts:
     height: int = 0
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
+    patient: str = ""  # means nothing outside this process, so it is never written
 
 
 def audit(folder: Path) -> Audit:
@@ -68,16 +71,18 @@ def audit(folder: Path) -> Audit:
         np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
         lambda i: decode(folder / good[i].file).grey,
     )
+    pairs, of_patient = _join_patients([fact.patient for fact in good], pairs)
     groups = _group_ids(ids, pairs)
     named = {
         fact.file: (name, group)
         for fact, name, group in zip(good, ids, groups, strict=True)
     }
     rows = [_row(fact, *named.get(fact.file, ("", ""))) for fact in facts]
-    kinds = [
+    looks = [
         "exact" if good[i].pixels == good[j].pixels else "near"
         for i, j in pairs.tolist()
     ]
+    kinds = np.where(of_patient, "patient", looks)
     return Audit(
         manifest=pd.DataFrame(rows),
         pairs=pd.DataFrame(
@@ -164,7 +169,22 @@ def _facts(folder: Path, file: str) -> _Facts:
         height=height,
         pixels=_pixel_hash(image.grey),
         fingerprint=fingerprint(image.grey),
+        patient=image.patient,
     )
+
+
+def _join_patients(
+    patients: Sequence[str], pairs: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Chain the images of each patient, and tell which pairs that has added."""
+    mine: defaultdict[str, list[int]] = defaultdict(list)
+    for i, patient in enumerate(patients):
+        if patient:
+            mine[patient].append(i)
+    chains = {pair for chain in mine.values() for pair in pairwise(chain)}
+    added = sorted(chains - {(i, j) for i, j in pairs.tolist()})
+    joined = np.concatenate([pairs, np.array(added, np.intp).reshape(-1, 2)])
+    return joined, np.arange(len(joined)) >= len(pairs)
 
 
 def _pixel_hash(grey: Grey) -> str:
