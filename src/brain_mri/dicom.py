@@ -41,7 +41,7 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Where one of a pair is empty or missing, the other says nothing.
 PAIRS = (("WindowCenter", "WindowWidth"), ("RescaleSlope", "RescaleIntercept"))
 TABLES = ("ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction")
-COLOURS = ("Red", "Green", "Blue")
+COLOURS = ("Red", "Green", "Blue")  # no segmented tables: a few bytes make millions
 READ = [
     *NEEDED,
     *PIXELS,
@@ -49,7 +49,6 @@ READ = [
     *(name for pair in PAIRS for name in pair),
     *(f"{name}PaletteColorLookupTableDescriptor" for name in COLOURS),
     *(f"{name}PaletteColorLookupTableData" for name in COLOURS),
-    *(f"Segmented{name}PaletteColorLookupTableData" for name in COLOURS),
     "SpecificCharacterSet",
     "NumberOfFrames",
     "PlanarConfiguration",
@@ -178,13 +177,20 @@ def _pixels(data: Dataset) -> npt.NDArray:
 
 
 def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
-    levels = pointwise(
-        lambda part: apply_voi_lut(apply_modality_lut(part, data), data),
-        _pixels(data),
-        np.float32,
-    )
-    grey = stretch(levels, _ends(data))
+    pixels = _pixels(data)
+    try:
+        levels = pointwise(lambda part: _levels(part, data), pixels, np.float32)
+        ends = _ends(data)
+    except MemoryError:
+        raise
+    except Exception:
+        raise ImageError("DICOM with a window or a table that is damaged") from None
+    grey = stretch(levels, ends)
     return 255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey
+
+
+def _levels(pixels: npt.NDArray, data: Dataset) -> npt.NDArray:
+    return apply_voi_lut(apply_modality_lut(pixels, data), data)
 
 
 def _ends(data: Dataset) -> tuple[float, float] | None:
@@ -202,8 +208,8 @@ def _ends(data: Dataset) -> tuple[float, float] | None:
 def _luma(data: Dataset) -> npt.NDArray[np.uint8]:
     colours, bits = _pixels(data), int(data.BitsStored)
     if data.PhotometricInterpretation == "PALETTE COLOR":
-        colours = apply_color_lut(colours, data)[..., :3]
-        bits = 8 * colours.dtype.itemsize
+        bits = int(data.RedPaletteColorLookupTableDescriptor[2])
+        colours = apply_color_lut(colours, data)
     if colours.ndim != 3 or colours.shape[2] != 3 or not 8 <= bits <= 16:
         raise ImageError("DICOM in colours of a form that is not known")
     upper = (colours >> (bits - 8)).astype(np.uint8)

@@ -83,6 +83,7 @@ def pointwise(
     """
     out: npt.NDArray = np.empty(values.shape, dtype)
     rows = max(1, BLOCK // values.shape[1])
-    for start in range(0, len(values), rows):
-        out[start : start + rows] = function(values[start : start + rows])
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
+        for start in range(0, len(values), rows):
+            out[start : start + rows] = function(values[start : start + rows])
     return out
