@@ -73,7 +73,7 @@ NOBODY = (
 _SALT = secrets.token_bytes(32)
 
 warnings.filterwarnings("ignore", module=r"pydicom\b")
-logging.getLogger("pydicom").propagate = False
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
 def decode(content: bytes) -> Decoded:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import io
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -31,6 +32,7 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 
 # What is wrong with a file is told once, in the reason for leaving it out.
 warnings.filterwarnings("ignore", module=r"PIL\b")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 with contextlib.suppress(AttributeError, OSError):  # where Pillow comes without libtiff
     # libtiff prints its errors itself; found by way of Pillow's own library.
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
