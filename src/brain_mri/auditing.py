@@ -35,7 +35,8 @@ class Audit:
         mode, width, height, box (a person's, as `x0 y0 x1 y1`); sorted by file.
         Rejected files have empty ids.
     pairs: first, second (image ids), kind (`exact`: same pixels, `near`: the same
-        picture, or `review`: neighbours in a group of review.csv).
+        picture, `review`: neighbours in a group of review.csv, or `patient`: other
+        pictures of one patient, as DICOM files name him).
     """
 
     manifest: pd.DataFrame
@@ -58,6 +59,7 @@ class _Facts:
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
     decision: Decision = Decision("")
+    patient: str = ""  # means nothing outside this process, so it is never written
 
 
 def audit(
@@ -192,6 +194,7 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
         height=height,
         pixels=_pixel_hash(image.grey),
         fingerprint=fingerprint(image.grey),
+        patient=image.patient,
     )
 
 
@@ -231,8 +234,13 @@ def _pairs(
         "exact" if good[i].pixels == good[j].pixels else "near"
         for i, j in pictures.tolist()
     ]
-    reviewed = chains([fact.decision.group for fact in good])
-    return np.concatenate([pictures, reviewed]), kinds + ["review"] * len(reviewed)
+    joined = {
+        "review": chains([fact.decision.group for fact in good]),
+        "patient": chains([fact.patient for fact in good]),
+    }
+    for kind, pairs in joined.items():
+        kinds += [kind] * len(pairs)
+    return np.concatenate([pictures, *joined.values()]), kinds
 
 
 def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:

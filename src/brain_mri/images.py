@@ -1,73 +1,69 @@
 """Decode and write the image files."""
 
+import contextlib
+import ctypes
+import io
+import logging
 import os
-import struct
-from dataclasses import dataclass
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from brain_mri.errors import InputError
+from brain_mri.grey import MAX_BYTES, MAX_PIXELS, Decoded, check_size, stretch
+from brain_mri.grey import ImageError as ImageError  # also handed on
 
 CLASSES = ("no", "yes")
 
 # Named one by one: Pillow would also run Ghostscript on a file that says it is EPS.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
-MIN_SIDE = 16  # px; below it no head can be told from noise
-
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
+WORDS = 200  # letters of a decoder's complaint
 
-class ImageError(InputError):
-    """Raise for a file that is no usable image; the text is the reason in words."""
+# Pillow refuses above twice its limit, and up to there only warns. This holds for
+# pictures inside other files too.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 
-
-@dataclass(frozen=True)
-class Decoded:
-    """Hold one image: `grey` (height, width) in [0, 255], and what the file was."""
-
-    grey: npt.NDArray[np.uint8]
-    format: str
-    mode: str
+# What is wrong with a file is told once, in the reason for leaving it out.
+warnings.filterwarnings("ignore", module=r"PIL\b")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+with contextlib.suppress(AttributeError, OSError):  # where Pillow comes without libtiff
+    # libtiff prints its errors itself; found by way of Pillow's own library.
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def decode(path: Path) -> Decoded:
     """Decode one file by its content to grey levels; its suffix is not looked at.
 
     The EXIF orientation is applied, the first frame of an animation taken, alpha
-    composited over black. Colour becomes ITU-R 601 luma, as in Pillow's "L". Pixels
-    of more than 8 bits are scaled linearly from their own minimum..maximum to 0..255.
+    composited over black. Colour becomes ITU-R 601 luma, as in Pillow's "L"; of colours
+    in 16 bits the upper 8 count; CMYK goes through RGB as (255 - C) (255 - K) / 255,
+    without a profile; LAB gives its L. Grey of more than 8 bits is scaled linearly from
+    its own minimum..maximum to 0..255. For DICOM see `dicom.decode`.
 
     Raises:
-        ImageError: The file is empty, damaged, no image, larger than Pillow's
-            `MAX_IMAGE_PIXELS`, under 16 px on a side, or of one flat grey level.
+        ImageError: The file is empty, damaged, no image, larger than `MAX_BYTES` or
+            `MAX_PIXELS`, under 16 px on a side, of one flat grey level, or DICOM where
+            pydicom is not installed.
+        InputError: Memory is short, which is no fault of the file.
     """
-    if not path.is_file():
-        raise ImageError("not a regular file")
-    if path.stat().st_size == 0:
-        raise ImageError("empty file")
+    content = _read(path)
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            _check_size(*image.size)
-            grey = _to_grey(ImageOps.exif_transpose(image))
-            form, mode = image.format or "", image.mode
-    except UnidentifiedImageError:
-        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError:
-        raise ImageError(_too_large()) from None
-    except ImageError:
-        raise
-    # What Pillow raises for damaged files, by format.
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"damaged image: {' '.join(words.split())}") from None
-    if grey.min() == grey.max():
-        raise ImageError(f"one flat grey level ({grey.min()})")
-    return Decoded(grey, form, mode)
+        decoded = _dicom(content) if _is_dicom(content) else _picture(content)
+    except MemoryError:
+        raise InputError(
+            f"{path}: not enough memory to decode it; an image needs 1 GB at most"
+        ) from None
+    low, high = decoded.grey.min(), decoded.grey.max()
+    if low == high:
+        raise ImageError(f"one flat grey level ({low})")
+    return decoded
 
 
 def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
@@ -80,33 +76,69 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     os.replace(part, path)
 
 
-def _too_large() -> str:
-    return f"more than {Image.MAX_IMAGE_PIXELS} pixels"
+def _read(path: Path) -> bytes:
+    # Whole, as a length that a damaged header states then asks for no memory.
+    try:
+        if not path.is_file():
+            raise ImageError("not a regular file")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ImageError(f"{size:,} bytes, more than {MAX_BYTES:,}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}") from None
+    if not content:
+        raise ImageError("empty file")
+    return content
 
 
-def _check_size(width: int, height: int) -> None:
-    """Check the size in the header, before any pixel is decoded."""
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(f"{width} x {height} px, a side under {MIN_SIDE} px")
-    # Pillow only warns up to twice its limit.
-    if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-        raise ImageError(_too_large())
+def _is_dicom(content: bytes) -> bool:
+    # DICOM, PS3.10, 7.1: a preamble, which may look like a TIFF file, and a prefix.
+    return content[128:132] == b"DICM"
+
+
+def _dicom(content: bytes) -> Decoded:
+    try:
+        from brain_mri import dicom  # asks for pydicom, which is optional
+    except ModuleNotFoundError:
+        raise ImageError(
+            "DICOM, which needs pydicom: pip install -e '.[dicom]'"
+        ) from None
+    return dicom.decode(content)
+
+
+def _picture(content: bytes) -> Decoded:
+    """Decode what Pillow reads; a damaged file may make it raise anything."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            check_size(*image.size)
+            grey = _to_grey(ImageOps.exif_transpose(image))
+            return Decoded(grey, image.format or "", image.mode)
+    except (ImageError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"more than {MAX_PIXELS:,} pixels") from None
+    except Exception as error:
+        raise ImageError(f"damaged image: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    words = " ".join(str(error).split())[:WORDS]
+    if isinstance(error, (OSError, SyntaxError, ValueError, EOFError)) and words:
+        return words
+    return f"the decoder fails ({type(error).__name__})"
 
 
 def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode in DEEP_MODES:
-        return _stretch(np.asarray(image, np.float64))
+        return stretch(np.asarray(image))
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel("L"))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, rgba)
     # By way of RGB, as Pillow has no direct path from CMYK or a palette with alpha.
     return np.asarray(image.convert("RGB").convert("L"))
-
-
-def _stretch(deep: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    if not np.isfinite(deep).all():
-        raise ImageError("pixels that are not finite numbers")
-    low, high = deep.min(), deep.max()
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.round((deep - low) * scale).astype(np.uint8)
