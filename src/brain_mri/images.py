@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, writing
 
 CLASSES = ("no", "yes")
 
@@ -104,8 +104,9 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     Same pixels, same bytes. The file appears under its name only when it is whole.
     """
     part = path.with_name(f"{path.name}.part")
-    Image.fromarray(image).save(part, format="PNG")
-    os.replace(part, path)
+    with writing(part):
+        Image.fromarray(image).save(part, format="PNG")
+        os.replace(part, path)
 
 
 def _too_large() -> str:
