@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -26,8 +26,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if path.is_file():  # never a device
-            path.unlink()
+        with suppress(OSError):
+            if path.is_file():  # never a device
+                path.unlink()
         # not strerror: HDF5 puts a paragraph there
         reason = os.strerror(error.errno) if error.errno else str(error)
         way_out = remedy(error)

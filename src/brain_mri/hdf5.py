@@ -39,8 +39,8 @@ def check(path: Path, expected: Layout) -> None:
         ours, theirs = (sorted(side.get(layer, [])) for side in (expected, found))
         if ours != theirs:
             raise InputError(
-                f"{path}: layer {layer!r}: expected weights of shapes {ours}, found "
-                f"{theirs}; they are of another network, start the stage that wrote it"
+                f"{path}: expected weights of shapes {ours} in layer {layer!r}, found "
+                f"{theirs}; it is of another network, start the stage that wrote it"
             )
 
 
