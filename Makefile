@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro imagenet check test lock check-lock clean
+.PHONY: help repro imagenet check test torture lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -28,10 +28,16 @@ test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (20 min)
+	@$(BIN)/python benchmarks/torture.py
+
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
 	@sh .ci/lock --upgrade
 
-check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
+check-torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (20 min)
+	@$(BIN)/python benchmarks/torture.py
+
+lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
 	@sh .ci/lock
 	@git diff --exit-code -- requirements.txt requirements-dev.txt requirements-ci.txt
 

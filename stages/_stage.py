@@ -13,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from _faults import NAME, end_with_parent, wait_for_turn
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 # TensorFlow's start-up notes on missing GPUs would hide the progress.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from brain_mri import params
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, remedy
 
 
 def run(main: Callable[..., None], *sections: str) -> None:
@@ -29,12 +31,13 @@ def run(main: Callable[..., None], *sections: str) -> None:
     Bad input ends in one line on stderr and exit status 1.
     """
     paths = _parse(main, sys.argv[1:])
+    end_with_parent()
     try:
+        _lock = wait_for_turn()  # held until this process ends
         main(*paths, **params.arguments(main, sections, params.load()))
-    except (InputError, OSError) as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{Path(sys.argv[0]).stem}: interrupted, nothing to keep")
+    except (InputError, OSError, MemoryError) as error:
+        kind = "out of memory: " if isinstance(error, MemoryError) else ""
+        sys.exit(f"{NAME}: {kind}{error}{remedy(error)}")
 
 
 def _parse(main: Callable[..., None], argv: list[str]) -> list[Any]:

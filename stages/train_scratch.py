@@ -5,7 +5,7 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays, tables
+from brain_mri import arrays, memory, tables
 from brain_mri.params import Count, NonNegative, Rate, Seed, Share
 
 
@@ -23,12 +23,15 @@ def main(
     seed: Seed,
     threads: NonNegative,
 ) -> None:
+    images = arrays.read(train)
+    size = images.values.shape[1]
+    memory.check_training(len(images.index), size, batch_size, precision)
+
     from brain_mri import models, training  # loads TensorFlow
 
     training.prepare(seed, precision, threads)
     training.hint(precision)
-    images = arrays.read(train)
-    model = models.scratch_cnn(images.values.shape[1], dropout)
+    model = models.scratch_cnn(size, dropout)
     curve = training.fit(
         model,
         images,

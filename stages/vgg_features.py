@@ -5,7 +5,7 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays
+from brain_mri import arrays, memory
 
 
 def main(
@@ -17,11 +17,14 @@ def main(
     *,
     precision: Literal["float32", "mixed_bfloat16"],
 ) -> None:
+    images = arrays.read(train)
+    size = images.values.shape[1]
+    memory.check_features(len(images.index), size, precision)
+
     from brain_mri import models, training  # loads TensorFlow
 
     training.prepare(seed=0, precision=precision)  # nothing here is random
     training.hint(precision)
-    size = arrays.read(train).values.shape[1]
     backbone = models.backbone(models.vgg16_classifier(size, dropout=0))
     models.load_weights(backbone, weights)
     for source, out in ((train, train_features), (val, val_features)):

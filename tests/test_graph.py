@@ -13,7 +13,7 @@ from brain_mri import params, pipeline, rules
 STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
 VALUES = params.load(ROOT / "params.yaml")
 # Plumbing that cannot change a byte of any output; stages/_stage.py is the rest of it.
-EXEMPT = {"params", "errors", "progress"}
+EXEMPT = {"params", "errors", "progress", "memory"}
 TENSORFLOW = {"models", "augmentation", "training", "explain"}
 
 

@@ -287,7 +287,8 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, nam
     """Alone with its dependencies, and without TensorFlow, it makes the same bytes."""
     (stage,) = (stage for stage in pipeline.stages(project) if stage.name == name)
     plumbing = (f"src/brain_mri/{module}.py" for module in PLUMBING)
-    for dep in [*stage.deps, "stages/_stage.py", "params.yaml", *plumbing]:
+    starters = ("stages/_faults.py", "stages/_stage.py")
+    for dep in [*stage.deps, *starters, "params.yaml", *plumbing]:
         dep = dep.replace("${dataset}", "data/phantom")
         source, target = project / dep, tmp_path / dep
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri import tables
+from brain_mri.errors import InputError, writing
 
 
 @dataclass(frozen=True)
@@ -31,29 +32,54 @@ class Packed:
 def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> None:
     """Write rows chunk by chunk, in the order of the index, in bounded memory.
 
+    One after the other and not into a memory map, where a full disk kills the process
+    (SIGBUS) before it can say a word.
+
     Raises:
-        ValueError: the chunks hold more or fewer rows than the index.
+        InputError: the disk is full or the folder closed.
+        ValueError: the chunks hold more or fewer rows than the index, or their shapes
+            differ.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tables.write_csv(folder / "index.csv", index)
-    values, start = None, 0
+    path, shape, start = folder / "values.npy", None, 0
     for chunk in chunks:
-        if values is None:
-            values = np.lib.format.open_memmap(
-                folder / "values.npy",
-                mode="w+",
-                dtype=chunk.dtype,
-                shape=(len(index), *chunk.shape[1:]),
-            )
-        values[start : start + len(chunk)] = chunk
+        if shape is None:
+            shape, dtype = chunk.shape[1:], chunk.dtype
+            _start(path, (len(index), *shape), dtype)
+        if chunk.shape[1:] != shape:
+            raise ValueError(f"{folder}: shape {shape} expected, {chunk.shape[1:]}")
+        # opened anew, so that a fault in making a chunk is none of this file
+        with writing(path), path.open("ab") as file:
+            file.write(np.ascontiguousarray(chunk, dtype).data)
         start += len(chunk)
-    if values is None or start != len(index):
+    if shape is None or start != len(index):
         raise ValueError(f"{folder}: {len(index)} rows expected, {start} came")
-    values.flush()
 
 
 def read(folder: Path) -> Packed:
-    """Open a folder that `write` made; the values stay on disk until they are used."""
-    values = np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False)
+    """Open a folder that `write` made; the values stay on disk until they are used.
+
+    Raises:
+        InputError: a file is missing, damaged, or holds Python objects, which would be
+            code; or values and index differ in length.
+    """
+    path = folder / "values.npy"
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as an array ({reason})") from error
     index = tables.read_csv(folder / "index.csv")
+    if values.shape[:1] != (len(index),):
+        raise InputError(
+            f"{path}: expected {len(index)} rows, as in index.csv beside it, "
+            f"found shape {values.shape}; start the stage that wrote it again"
+        )
     return Packed(values, index)
+
+
+def _start(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    described = np.lib.format.dtype_to_descr(dtype)
+    header = {"descr": described, "fortran_order": False, "shape": shape}
+    with writing(path), path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)

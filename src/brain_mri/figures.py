@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brain_mri import curves
+from brain_mri.errors import writing
 from brain_mri.images import CLASSES
 
 # Okabe & Ito's colours, told apart by colour-blind readers, https://jfly.uni-koeln.de/color
@@ -26,8 +27,9 @@ MARKS = {"scratch": "o", "vgg": "s"}
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG that is the same each time: no date and no version inside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, writing
 from brain_mri.grey import MAX_BYTES, MAX_PIXELS, Decoded, check_size, stretch
 from brain_mri.grey import ImageError as ImageError  # also handed on
 
@@ -72,8 +72,9 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     Same pixels, same bytes. The file appears under its name only when it is whole.
     """
     part = path.with_name(f"{path.name}.part")
-    Image.fromarray(image).save(part, format="PNG")
-    os.replace(part, path)
+    with writing(part):
+        Image.fromarray(image).save(part, format="PNG")
+        os.replace(part, path)
 
 
 def _read(path: Path) -> bytes:

@@ -5,11 +5,13 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from brain_mri.errors import InputError
+from brain_mri import hdf5
+from brain_mri.errors import InputError, writing
 
 # What a training stage writes into its folder; a .keras file would hold the clock.
 SCRATCH_FILE = "scratch.weights.h5"
 HEAD_FILE = "head.weights.h5"
+MARGIN = 2**20  # bytes that a file of weights holds beside them, at most
 
 
 def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
@@ -105,10 +107,17 @@ def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the weights alone; of a compiled model Keras would add the optimizer's."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the weights alone; of a compiled model Keras would add the optimizer's.
+
+    Raises:
+        InputError: the disk is full or the folder closed.
+    """
     bare = keras.Model(model.inputs, model.outputs, name=model.name)
-    bare.save_weights(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # takes the room first: on a full disk HDF5 prints tracebacks as it closes
+        path.write_bytes(bytes(4 * model.count_params() + MARGIN))
+        bare.save_weights(path)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
@@ -117,6 +126,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises:
         InputError: the file is missing, damaged or of another architecture.
     """
+    weighted = (layer for layer in model.layers if layer.weights)
+    hdf5.check(path, {layer.name: _shapes(layer) for layer in weighted})
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
@@ -125,6 +136,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
             f"({model.count_params():,} parameters), could not load them "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
+
+
+def _shapes(layer: layers.Layer) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in layer.weights]
 
 
 def _image(size: int) -> keras.KerasTensor:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from annotated_types import MinLen
 
 from brain_mri import params, rules
 from brain_mri.errors import InputError
+
+KINDS = ("outs", "metrics", "plots")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,25 @@ def results(root: Path) -> dict[Path, list[str]]:
                     columns = [plot[axis] for axis in ("x", "y") if axis in plot]
                     found[Path(path.replace("${key}", key))] = columns
     return found
+
+
+def outputs(root: Path, name: str) -> list[Path]:
+    """Return the paths that a stage, as DVC calls it, writes; none if there is none."""
+    name, _, key = name.rpartition(":")[2].partition("@")
+    entry = _read(root)["stages"].get(name, {})
+    body = entry.get("do", entry)
+    outs = [out for kind in KINDS for out in body.get(kind, [])]
+    paths = (out if isinstance(out, str) else next(iter(out)) for out in outs)
+    return [root / path.replace("${key}", key) for path in paths]
+
+
+def remove_outputs(root: Path, name: str) -> None:
+    """Remove what a stage, as DVC calls it, has written so far."""
+    for path in outputs(root, name):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def check_params(root: Path) -> None:

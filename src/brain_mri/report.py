@@ -26,6 +26,7 @@ from brain_mri import (
     wording,
 )
 from brain_mri.comparison import signed
+from brain_mri.errors import writing
 from brain_mri.images import CLASSES
 from brain_mri.splitting import PARTS
 
@@ -282,7 +283,8 @@ def write(results: Results, folder: Path) -> None:
         pngs[name] = path.read_bytes()
     values = context(results, pngs)
     for name, template in TEMPLATES.items():
-        (folder / name).write_text(render(template, values), encoding="utf-8")
+        with writing(folder / name):
+            (folder / name).write_text(render(template, values), encoding="utf-8")
 
 
 def pipeline_parameters(path: Path) -> dict[str, Any]:

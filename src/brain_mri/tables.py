@@ -7,24 +7,31 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, writing
 
 
 def write_json(path: Path, values: Mapping[str, object]) -> None:
     """Write a summary, readable and the same each time; what is undefined is null.
 
     Raises:
+        InputError: the disk is full or the folder closed.
         ValueError: a value is NaN or infinite, which JSON cannot say.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table with the same line ends on every system."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False, lineterminator="\n")
+    """Write a table with the same line ends on every system.
+
+    Raises:
+        InputError: the disk is full or the folder closed.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False, lineterminator="\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -44,9 +51,12 @@ def parse_json(text: str) -> dict[str, Any]:
 
     Raises:
         ValueError: it is no JSON object; NaN and infinity, which Python would let
-            pass, are no JSON.
+            pass, are no JSON. Or it is nested deeper than Python can follow.
     """
-    values = json.loads(text, parse_constant=_refuse)
+    try:
+        values = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("brackets within brackets, too many to follow") from None
     if not isinstance(values, dict):
         raise ValueError("expected keys with values")
     return values

@@ -6,6 +6,7 @@ import os
 import queue
 import shutil
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -18,6 +19,7 @@ NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{NAME}"
 MD5 = "6d6bbae143d832006294945121d1f1fc"
 TIMEOUT = 10  # seconds without an answer
+STALE = 3600  # seconds without a byte
 
 
 def imagenet_file(
@@ -61,6 +63,7 @@ def _download(url: str, path: Path, md5: str, timeout: float) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path)
         answer = _open(url, timeout)
         bar = {"desc": path.name, "total": answer.length, "disable": None}
         watched = tqdm.wrapattr(answer, "read", **bar)
@@ -80,6 +83,13 @@ def _download(url: str, path: Path, md5: str, timeout: float) -> None:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what killed downloads have left; a living one writes all the time."""
+    for part in path.parent.glob(f"{path.stem}.*.part"):
+        if time.time() - part.stat().st_mtime > STALE:
+            part.unlink(missing_ok=True)
 
 
 def _open(url: str, timeout: float) -> http.client.HTTPResponse:

@@ -1,0 +1,123 @@
+"""Kill every stage at three moments of its work; is dvc.lock the same after repro?
+
+Works on a shrunk copy of the project in a temporary folder; about 15 minutes. Prints a
+table; exit status 1 where a stage did not come back the same.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from conftest import commit, copy_project, run, shrink
+
+# Share of the stage's time at which who is killed.
+MOMENTS = {0.1: "the stage", 0.5: "DVC alone", 0.9: "all of them"}
+ALONE = ("--single-item", "--force", "--no-run-cache")
+
+
+def prepare(folder: Path) -> str:
+    """Run the shrunk project once, undisturbed; return its dvc.lock."""
+    folder.mkdir()
+    copy_project(folder)
+    shrink(folder)
+    commit(folder, "shrink")
+    run(folder, "dvc", "repro")
+    commit(folder, "results")
+    return (folder / "dvc.lock").read_text()
+
+
+def start(folder: Path, stage: str) -> subprocess.Popen:
+    """Start one stage under DVC, in a process group of its own."""
+    for lock in (folder / ".dvc" / "tmp").glob("stage-*.lock"):
+        lock.unlink()  # so that the next one is this stage's
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        ["dvc", "repro", *ALONE, stage],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def process_of(folder: Path, dvc: subprocess.Popen) -> int:
+    """Wait until the stage is at work and return its process."""
+    while dvc.poll() is None:
+        for lock in (folder / ".dvc" / "tmp").glob("stage-*.lock"):
+            if number := lock.read_text().strip():
+                return int(number)
+        time.sleep(0.01)
+    raise RuntimeError("DVC ended before its stage began")
+
+
+def duration(folder: Path, stage: str) -> float:
+    """Measure the seconds for which a stage is at work, undisturbed."""
+    dvc = start(folder, stage)
+    process = process_of(folder, dvc)
+    begun = time.monotonic()
+    while Path(f"/proc/{process}").exists():
+        time.sleep(0.01)
+    dvc.wait()
+    return time.monotonic() - begun
+
+
+def kill(folder: Path, stage: str, seconds: float, victim: str) -> None:
+    """Kill a stage, DVC or both, so many seconds after the stage began."""
+    dvc = start(folder, stage)
+    process = process_of(folder, dvc)
+    time.sleep(seconds)
+    if victim == "all of them":
+        os.killpg(dvc.pid, signal.SIGKILL)
+    else:
+        os.kill(process if victim == "the stage" else dvc.pid, signal.SIGKILL)
+    if victim != "the stage":
+        dvc.wait()  # and no longer: what is left of the stage is repro's to handle
+    elif dvc.wait() == 0:
+        raise RuntimeError(f"{stage} had ended before it was killed")
+
+
+def outcome(folder: Path, stage: str, seconds: float, victim: str, lock: str) -> str:
+    """Kill, reproduce and say whether dvc.lock and Git are as they were."""
+    try:
+        kill(folder, stage, seconds, victim)
+    except (RuntimeError, ProcessLookupError) as error:
+        return f"not killed: {error}"
+    result = run(folder, "dvc", "repro", "--no-run-cache", check=False)
+    if result.returncode:
+        return f"FAILED: {result.stderr.strip().splitlines()[-1]}"
+    changed = run(folder, "git", "status", "--porcelain").stdout.split()
+    same = (folder / "dvc.lock").read_text() == lock and not changed
+    again = "" if "Running stage" in result.stdout else ", nothing to run again"
+    return f"same{again}" if same else f"DIFFERENT: {' '.join(changed)}"
+
+
+def main() -> None:
+    """Print the table, a row a stage, as it grows."""
+    heads = [f"{share:.0%}: {victim} killed" for share, victim in MOMENTS.items()]
+    print("| stage | seconds |", " | ".join(heads), "|")
+    print("| --- | ---: |", " | ".join("---" for _ in heads), "|")
+    bad = False
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "brain mri"
+        lock = prepare(folder)
+        listed = run(folder, "dvc", "stage", "list", "--name-only").stdout
+        for stage in listed.split():
+            length = duration(folder, stage)
+            found = [
+                outcome(folder, stage, share * length, victim, lock)
+                for share, victim in MOMENTS.items()
+            ]
+            bad |= any(not answer.startswith("same") for answer in found)
+            print(f"| {stage} | {length:.1f} |", " | ".join(found), "|", flush=True)
+    sys.exit(bad)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""What stops a run in the middle: a kill, Ctrl-C, a full disk, a closed folder."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import commit, copy_project, run, shrink
+
+from brain_mri import arrays, errors, figures, images, phantoms, pipeline, tables
+from brain_mri.errors import InputError
+
+fcntl = pytest.importorskip("fcntl")
+INDEX = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"], "y_true": [0, 1]})
+PATIENCE = 60  # seconds, for a busy machine
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """A shrunk project in which nothing has run yet."""
+    folder = copy_project(tmp_path_factory.mktemp("untouched") / "clone")
+    shrink(folder)
+    commit(folder, "shrink")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(untouched, tmp_path_factory):
+    """What dvc.lock says after the first three stages, when nothing disturbs them."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "clone"
+    shutil.copytree(untouched, folder)
+    run(folder, "dvc", "repro", "crop")
+    return (folder / "dvc.lock").read_text()
+
+
+@pytest.fixture
+def folder(untouched, tmp_path):
+    return shutil.copytree(untouched, tmp_path / "clone")
+
+
+def start(folder, *command, **more):
+    """Start a command as the leader of its own process group."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path} | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def at_work(folder, stage):
+    """Wait until a stage is at work; return its process and the file that it locks."""
+    found = []
+
+    def there():
+        locks = (folder / ".dvc" / "tmp").glob(f"stage-{stage}-*.lock")
+        found[:] = [lock for lock in locks if lock.read_text().strip()]
+        return found
+
+    wait_until(there)
+    return int(found[0].read_text()), found[0]
+
+
+def is_free(lock):
+    """Whether no living process holds the lock."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def small_disk(size):
+    """Let no file grow beyond `size` bytes, as on a disk that fills up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A folder into which nothing may be written, by root either."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # nobody: root may write anywhere
+    yield folder
+    if root:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("stage", "victim"), [("phantom", "stage"), ("audit", "dvc"), ("crop", "group")]
+)
+def test_after_a_kill_repro_gives_the_same_bytes(folder, undisturbed, stage, victim):
+    dvc = start(folder, "dvc", "repro", "crop")
+    process, lock = at_work(folder, stage)
+    if victim == "group":
+        os.killpg(dvc.pid, signal.SIGKILL)
+    else:
+        os.kill(process if victim == "stage" else dvc.pid, signal.SIGKILL)
+    dvc.communicate()
+    assert dvc.returncode != 0
+    assert (folder / "dvc.lock").read_text() != undisturbed
+    wait_until(lambda: is_free(lock))
+    run(folder, "dvc", "repro", "crop")
+    assert (folder / "dvc.lock").read_text() == undisturbed
+
+
+def test_a_stage_does_not_outlive_dvc(folder):
+    dvc = start(folder, "dvc", "repro", "phantom")
+    _, lock = at_work(folder, "phantom")
+    assert not is_free(lock)
+    dvc.kill()
+    killed = time.monotonic()
+    wait_until(lambda: is_free(lock))
+    assert time.monotonic() - killed < 5
+    told, _ = dvc.communicate()
+    assert told.count("phantom: DVC is gone, so this ends too") == 1
+    assert len(list((folder / "data" / "phantom").rglob("*.*"))) < 30
+
+
+def test_a_second_run_waits_and_clears_up_after_the_first(folder):
+    run(folder, "dvc", "repro", "phantom")
+    (folder / ".dvc" / "tmp").mkdir(exist_ok=True)
+    (lock,) = (folder / ".dvc" / "tmp").glob("stage-phantom-*.lock")
+    shutil.rmtree(folder / "data" / "phantom")
+    command = ("python", "stages/phantom.py", "data/phantom")
+    with lock.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = start(folder, *command, DVC_STAGE="phantom")
+        told = second.stdout.readline()
+        assert "another run of this stage, process" in told
+        assert "waiting" in told
+        leftover = folder / "data" / "phantom" / "no" / "half.png"
+        leftover.parent.mkdir(parents=True)
+        leftover.write_text("half")
+    second.communicate()
+    assert second.returncode == 0
+    assert not leftover.exists()
+    assert len(list((folder / "data" / "phantom").rglob("*.*"))) == 30
+
+
+def test_outputs_are_found_as_dvc_names_their_stage():
+    root = Path(__file__).resolve().parents[1]
+    found = pipeline.outputs(root, "evaluate@vgg")
+    assert root / "metrics" / "vgg.json" in found
+    assert root / "data" / "explain" / "vgg" in found
+    assert pipeline.outputs(root, "dvc.yaml:crop") == pipeline.outputs(root, "crop")
+    assert pipeline.outputs(root, "") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped_is_one_line_and_git_is_untouched(folder, number):
+    dvc = start(folder, "dvc", "repro", "crop")
+    process, _ = at_work(folder, "phantom")
+    if number == signal.SIGINT:
+        os.killpg(dvc.pid, number)  # as a terminal does
+    else:
+        os.kill(process, number)
+    told, _ = dvc.communicate()
+    assert dvc.returncode != 0
+    lines = [line for line in told.splitlines() if "stopped by" in line]
+    assert len(lines) == 1
+    assert f"phantom: stopped by {number.name}, nothing to keep" in lines[0]
+    assert "Traceback" not in told
+    assert run(folder, "git", "status", "--porcelain").stdout == ""
+
+
+def test_a_ctrl_c_during_the_imports_is_one_line_too(folder):
+    """Sent as early as the handler can be there, long before TensorFlow is."""
+    command = ("python", "-X", "importtime", "stages/augment.py", "a", "b")
+    stage = start(folder, *command)
+    for line in stage.stdout:  # a line an import
+        if "zlib" in line:
+            break
+    time.sleep(0.2)
+    stage.send_signal(signal.SIGINT)
+    told = stage.communicate()[0]
+    assert stage.returncode == 1
+    assert "augment: stopped by SIGINT" in told
+    assert "Traceback" not in told
+
+
+def test_a_stage_on_a_full_disk_is_one_line_and_git_is_untouched(folder):
+    # the stage alone: DVC's own database would meet the limit first
+    limited = "ulimit -f 4; exec python stages/phantom.py data/phantom"
+    stage = start(folder, "bash", "-c", limited)
+    told, _ = stage.communicate()
+    assert stage.returncode == 1
+    (line,) = told.splitlines()[-1:]
+    assert "phantom: data/phantom/" in line
+    assert "cannot be written" in line
+    assert "free space" in line
+    assert "Traceback" not in told
+    assert run(folder, "git", "status", "--porcelain").stdout == ""
+
+
+def write_figure(path):
+    figure = figures.plt.figure()
+    figure.gca().plot(range(99))
+    figures.save(figure, path)
+
+
+WRITERS = {
+    "t.csv": lambda path: tables.write_csv(path, pd.DataFrame({"n": range(9999)})),
+    "s.json": lambda path: tables.write_json(path, {"n": [*range(9999)]}),
+    "values.npy": lambda path: arrays.write(path.parent, INDEX, [np.zeros((2, 9999))]),
+    "c.png": lambda path: images.write_png(
+        path, np.random.default_rng(0).integers(0, 255, (99, 99), dtype=np.uint8)
+    ),
+    "f.png": write_figure,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, name):
+    with small_disk(4096), pytest.raises(InputError) as error:
+        WRITERS[name](tmp_path / name)
+    told = str(error.value)
+    assert name in told
+    assert "free space on that disk" in told
+    assert "\n" not in told
+    assert {path.name for path in tmp_path.iterdir()} <= {"index.csv"}
+    WRITERS[name](tmp_path / name)
+    assert (tmp_path / name).stat().st_size > 4096
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_closed_folder_is_one_line(closed, name):
+    with pytest.raises(InputError, match="make it and its folder") as error:
+        WRITERS[name](closed / "new" / name)
+    assert str(closed) in str(error.value)
+
+
+def test_a_full_device_is_named_and_left_there():
+    """The kernel's own full disk: it opens, and every write fails."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    for write in (
+        lambda: tables.write_json(full, {"n": 1}),
+        lambda: tables.write_csv(full, pd.DataFrame({"n": [1]})),
+    ):
+        with pytest.raises(InputError, match=r"/dev/full: .*No space left on device"):
+            write()
+    assert full.is_char_device()
+
+
+def test_phantoms_on_a_full_disk_are_one_line(tmp_path):
+    with small_disk(4096), pytest.raises(InputError, match="free space on that disk"):
+        phantoms.write_phantoms(tmp_path, images=10, positives=0.5, seed=1)
+
+
+def test_weights_on_a_full_disk_are_one_line(tmp_path, capfd):
+    from brain_mri import models
+
+    network = models.scratch_cnn(32, 0)
+    with small_disk(100_000), pytest.raises(InputError, match="free space") as error:
+        models.save_weights(network, tmp_path / "s.weights.h5")
+    assert "s.weights.h5" in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err  # HDF5 would print some
+    assert list(tmp_path.iterdir()) == []
+    models.save_weights(network, tmp_path / "s.weights.h5")
+    models.load_weights(network, tmp_path / "s.weights.h5")
+
+
+def test_weights_take_no_more_room_than_was_claimed(tmp_path):
+    """Else a disk could fill after all, in the middle of HDF5's work."""
+    from brain_mri import models
+
+    network = models.backbone(models.vgg16_classifier(32, 0))
+    models.save_weights(network, tmp_path / "b.weights.h5")
+    claimed = 4 * network.count_params() + models.MARGIN
+    assert (tmp_path / "b.weights.h5").stat().st_size <= claimed
+
+
+def test_a_fault_in_making_a_chunk_is_not_blamed_on_the_array(tmp_path):
+    def chunks():
+        yield np.zeros((1, 4))
+        raise FileNotFoundError(2, "No such file or directory", "cropped/no/a.png")
+
+    with pytest.raises(FileNotFoundError, match=r"cropped/no/a\.png"):
+        arrays.write(tmp_path, INDEX, chunks())
+
+
+def test_what_is_no_fault_of_the_disk_gets_no_advice():
+    assert errors.remedy(ValueError("x")) == ""
+    assert errors.remedy(OSError(2, "No such file or directory")) == ""
