@@ -1,5 +1,6 @@
 """Put results into words and tables: names, numbers, intervals, what beats what."""
 
+import re
 from collections.abc import Mapping
 
 from brain_mri import comparison
@@ -169,6 +170,12 @@ def limits(weights: str, drawn: bool) -> list[str]:
             "about a pretrained VGG-16."
         )
     return notes
+
+
+def plain(text: str) -> str:
+    """Escape a name for Markdown: one line, no mark-up, no HTML."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([\\`*_{}\[\]()<>#|!&])", r"\\\1", line).replace("\\<", "&lt;")
 
 
 def _right(test: Scores) -> int:
