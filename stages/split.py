@@ -20,7 +20,8 @@ def main(
     val_size: Proportion,
     seed: Seed,
 ) -> None:
-    groups = tables.read_csv(manifest)[["image_id", "group"]]
+    audited = tables.read_csv(manifest)
+    groups = audited.loc[audited["accepted"], ["image_id", "group"]]
     split = tables.read_csv(crop_table).merge(groups, on="image_id", validate="1:1")
     split["y_true"] = split["label"].map(images.CLASSES.index)
     split["part"] = splitting.assign_parts(
