@@ -84,7 +84,9 @@ def offline(folder):
     """Return variables under which Python refuses the internet and writes who tried."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("no_internet.py"), folder / "sitecustomize.py")
-    return {"PYTHONPATH": str(folder), "INTERNET_LOG": str(folder / "tried.txt")}
+    before = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [str(folder), before]))
+    return {"PYTHONPATH": path, "INTERNET_LOG": str(folder / "tried.txt")}
 
 
 @pytest.fixture(scope="session")

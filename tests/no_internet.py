@@ -15,13 +15,26 @@ def refuse(what):
 
 
 class Local(socket.socket):
-    """A socket that stays on this machine, as multiprocessing and event loops need."""
+    """A socket that stays on this machine, as multiprocessing and event loops need.
 
-    def __init__(self, family=-1, *arguments, **more):
-        unix = getattr(socket, "AF_UNIX", None)
-        if family != unix and "fileno" not in more:
-            refuse("socket")(family)
-        super().__init__(family, *arguments, **more)
+    Made it may be: some libraries look in this way whether the machine knows IPv6.
+    """
+
+    def connect(self, address):
+        self._check("connect", address)
+        return super().connect(address)
+
+    def connect_ex(self, address):
+        self._check("connect_ex", address)
+        return super().connect_ex(address)
+
+    def sendto(self, *arguments):
+        self._check("sendto", arguments[-1])
+        return super().sendto(*arguments)
+
+    def _check(self, what, address):
+        if self.family != getattr(socket, "AF_UNIX", None):
+            refuse(what)(address)
 
 
 socket.socket = Local
