@@ -34,10 +34,7 @@ torture: .venv/installed-dev  ## kill every stage at three moments, repro, compa
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
 	@sh .ci/lock --upgrade
 
-check-torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (20 min)
-	@$(BIN)/python benchmarks/torture.py
-
-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
+check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
 	@sh .ci/lock
 	@git diff --exit-code -- requirements.txt requirements-dev.txt requirements-ci.txt
 

@@ -1,6 +1,6 @@
 """Kill every stage at three moments of its work; is dvc.lock the same after repro?
 
-Works on a shrunk copy of the project in a temporary folder; about 15 minutes. Prints a
+Works on a shrunk copy of the project in a temporary folder, within 20 minutes. Prints a
 table; exit status 1 where a stage did not come back the same.
 """
 
