@@ -46,7 +46,10 @@ def parse_json(text: str) -> dict[str, Any]:
         ValueError: it is no JSON object; NaN and infinity, which Python would let
             pass, are no JSON.
     """
-    values = json.loads(text, parse_constant=_refuse)
+    try:
+        values = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("too many brackets within brackets") from None
     if not isinstance(values, dict):
         raise ValueError("expected keys with values")
     return values
