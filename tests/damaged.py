@@ -3,8 +3,10 @@
 All are made by code, the same bytes each time.
 """
 
+import contextlib
 import io
 import struct
+import warnings
 import zlib
 from functools import cache
 
@@ -35,6 +37,15 @@ def texture():
     return rng.integers(0, 256, SIDES, np.uint8)
 
 
+@contextlib.contextmanager
+def unwarned():
+    """Let pydicom write odd values without a warning of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@unwarned()
 def dicom(
     pixels,
     colours="MONOCHROME2",

@@ -1,19 +1,313 @@
-"""Damaged files and odd values: an image, a table or one clear line, nothing else."""
+"""Damaged files and odd values: an image, a table or one clear line, nothing else.
 
+Everything is drawn from fixed seeds, so that a run shows what the run before it showed.
+This file is also the worker that it starts, to be bounded in memory on its own.
+"""
+
+import contextlib
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
-
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))  # where this file is its own worker
+from typing import Literal
 
 import damaged
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
+from brain_mri import auditing, cropping, params, tables
+from brain_mri.errors import InputError
 from brain_mri.images import ImageError, decode
+from brain_mri.phantoms import write_phantoms
 
+ROOT = Path(__file__).resolve().parents[1]
+REAL = Path(
+    os.environ.get("BRAIN_MRI_REAL_DATA", ROOT.parent / "shared" / "data" / "brain-mri")
+)
 GIGABYTE = 2**30
+SECONDS = 2.0  # of processor time a file
+TIMES = 120  # mutations of each kind of file
+DAMAGED = damaged.damaged()
+
+quick = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+
+
+# ---- damaged images
+
+
+def test_there_are_sixty_and_more_of_them():
+    assert len(DAMAGED) >= 60
+    assert len(set(DAMAGED.values())) == len(DAMAGED)
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGED))
+def test_a_damaged_file_is_refused_with_a_reason(tmp_path, name):
+    path = tmp_path / "scan.png"
+    path.write_bytes(DAMAGED[name])
+    start = time.process_time()
+    with pytest.raises(ImageError) as caught:
+        decode(path)
+    assert time.process_time() - start < SECONDS
+    reason = str(caught.value)
+    assert reason.isprintable()
+    assert 10 < len(reason) < 250
+    assert str(tmp_path) not in reason
+
+
+def test_every_kind_is_decoded_where_it_is_whole(tmp_path):
+    for name, content in damaged.good().items():
+        (tmp_path / "a").write_bytes(content)
+        assert decode(tmp_path / "a").grey.shape == damaged.SIDES, name
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/statm").is_file(), reason="limits memory as Linux does"
+)
+
+
+def work(*arguments):
+    """Run this file as a worker; return what it found and printed besides."""
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    told = subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout), told.stderr
+
+
+@needs_proc
+def test_flipped_bytes_are_an_image_or_a_reason(tmp_path):
+    """Within 1 GB and 2 s a file, and without a word on stderr."""
+    seen, errors = work("flip", tmp_path, TIMES, 1)
+    assert seen["found"] == []
+    assert seen["slowest"] < SECONDS
+    assert errors == ""
+    # the damage is neither without effect nor always fatal
+    times = TIMES * len(damaged.good())
+    assert times > 3000
+    assert 0.05 * times < seen["decoded"] < 0.6 * times
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", ["alpha", "deep", "float", "dicom", "palette"])
+def test_the_largest_images_take_a_gigabyte_at_most(tmp_path, kind):
+    (tmp_path / "large").write_bytes(large(kind))
+    seen, errors = work("one", tmp_path / "large")
+    assert seen["found"] == []
+    assert seen["seconds"] < SECONDS
+    assert errors == ""
+
+
+def large(kind):
+    """Return a file of 25 million pixels, nearly all of them black."""
+    side = 5000
+    grey = np.zeros((side, side), np.uint8)
+    grey[0, 0] = 200
+    if kind == "dicom":
+        window = {"WindowCenter": 500, "WindowWidth": 900}
+        scale = {"RescaleSlope": 2, "RescaleIntercept": -5}
+        return damaged.dicom(grey.astype(np.uint16), **window, **scale)
+    image = Image.fromarray(grey)
+    if kind == "alpha":
+        return damaged.encoded(image.convert("RGBA"), "PNG", compress_level=1)
+    if kind == "palette":
+        palette = image.convert("P")
+        return damaged.encoded(palette, "PNG", transparency=0, compress_level=1)
+    if kind == "deep":
+        image = Image.fromarray(grey.astype(np.uint16))
+        return damaged.encoded(image, "PNG", compress_level=1)
+    return damaged.encoded(Image.fromarray(grey.astype(np.float32)), "TIFF")
+
+
+# ---- good images among damaged ones
+
+
+def look(folder, out):
+    """Audit and crop a folder; return the manifest and the crops' bytes."""
+    manifest = auditing.audit(folder).manifest
+    cropping.crop_all(folder, manifest, out, 64)
+    crops = {p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*.png"))}
+    return manifest.set_index("file"), crops
+
+
+def link_or_copy(source, target):
+    """Lay every file of a data set into another folder."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+
+
+def spoil(folder, count):
+    """Add damaged files to both classes; return their names."""
+    names = sorted(DAMAGED)
+    step = len(names) / count  # spread over all kinds
+    files = []
+    for i in range(count):
+        name = names[int(i * step)]
+        file = f"{('no', 'yes')[i % 2]}/{name}.jpg"
+        (folder / file).write_bytes(DAMAGED[name])
+        files.append(file)
+    return files
+
+
+def compare(source, tmp_path, count):
+    before, crops_before = look(source, tmp_path / "before")
+    mixed = tmp_path / "mixed"
+    link_or_copy(source, mixed)
+    files = spoil(mixed, count)
+    after, crops_after = look(mixed, tmp_path / "after")
+    assert len(set(files)) == count
+    assert len(after) == len(before) + count
+    assert after.drop(index=files).equals(before)
+    assert crops_after == crops_before
+    assert not after.loc[files, "accepted"].any()
+    assert (after.loc[files, "reason"].str.len() > 10).all()
+
+
+def test_phantoms_are_the_same_bytes_among_damaged_files(tmp_path):
+    write_phantoms(tmp_path / "phantoms", images=20, positives=0.5, seed=5)
+    compare(tmp_path / "phantoms", tmp_path, 60)
+
+
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason=f"the public 253-image set is not in {REAL}"
+)
+def test_the_253_are_the_same_bytes_among_60_damaged_files(tmp_path):
+    compare(REAL, tmp_path, 60)
+
+
+# ---- parameters and tables
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.binary(max_size=4)
+)
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+yaml_like = st.text(
+    alphabet="abe:-&*!<>|?[]{}#%@`,'\"\n\t 0123456789_.~=\\\x00\x85é", max_size=60
+)
+dates = st.from_regex(r"a: [0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True)
+tags = st.sampled_from(["int", "float", "bool", "null", "timestamp", "binary", "set"])
+
+
+def only_input_errors(function, *arguments):
+    """Call; what an InputError says must be one line."""
+    said = ""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        said = str(error)
+    assert len(said.splitlines()) == 1, said
+    return None
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tmp_path_factory.mktemp("fuzz") / "file"
+
+
+@quick
+@given(
+    text=yaml_like | dates | st.builds("a: !!{} {}".format, tags, st.text(max_size=4))
+)
+def test_any_text_is_parameters_or_one_line(file, text):
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    read = only_input_errors(params.load, file)
+    if read is not None:
+        only_input_errors(params.check, read, {"lr": params.Rate})
+
+
+@quick
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_parameters_or_one_line(file, content):
+    file.write_bytes(content)
+    only_input_errors(params.load, file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 2024-13-45",  # no date
+        "a: !!int ''",
+        "a: !!timestamp x",
+        "a: " + "[" * 5000,
+        "a: &a {b: *a}",
+        "a: " + "9" * 5000,
+        "a: &a [*a]\n<<: *a",
+    ],
+)
+def test_yaml_that_breaks_its_reader_is_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        params.check(params.load(path), {"lr": params.Rate})
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@quick
+@given(value=values)
+@pytest.mark.parametrize(
+    "annotation",
+    [params.Rate, params.Seed, params.Share, str, bool, Literal["a", "b"], list[str]],
+)
+def test_any_value_fits_or_is_one_line(annotation, value):
+    only_input_errors(params.checked, "key", value, annotation)
+
+
+@quick
+@given(there=st.dictionaries(st.text(max_size=5), values, max_size=4))
+def test_any_mapping_is_checked(there):
+    takes = {"lr": params.Rate, "vgg.dropout": params.Share, "model": str}
+    only_input_errors(params.check, there, takes)
+
+
+@quick
+@given(content=st.binary(max_size=80) | st.text("a,\"\n\r0.\x00é;'", max_size=80))
+def test_any_bytes_are_a_table_or_one_line(file, content):
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    only_input_errors(tables.read_csv, file)
+
+
+@quick
+@given(text=st.text('[]{}:,"0123456789.eE+-nulltrefas\\ ', max_size=60) | st.text())
+def test_any_text_is_a_summary_or_a_value_error(text):
+    with contextlib.suppress(ValueError):
+        assert isinstance(tables.parse_json(text), dict)
+
+
+@pytest.mark.parametrize("text", ["[" * 99_999, '{"a":' * 99_999, "9" * 9999])
+def test_json_that_breaks_its_reader_is_one_line(tmp_path, text):
+    path = tmp_path / "s.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"s\.json: cannot be read") as caught:
+        tables.read_json(path)
+    assert len(str(caught.value)) < 300
+
+
+# ---- the worker
 
 
 def mutated(content, rng):
@@ -47,11 +341,13 @@ def allow_a_gigabyte():
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def worker(folder, times, seed):
-    """Decode mutated files; print what was neither an image nor a reason."""
+def flip(folder, times, seed):
+    """Decode mutated files; return what was neither an image nor a reason."""
     path = Path(folder) / "mutated"
     rng = np.random.default_rng(seed)
-    decode_good(path)  # everything is imported
+    for content in damaged.good().values():  # so that everything is imported
+        path.write_bytes(content)
+        decode(path)
     allow_a_gigabyte()
     found, slowest, decoded = [], 0.0, 0
     for name, content in damaged.good().items():
@@ -66,18 +362,28 @@ def worker(folder, times, seed):
                     found.append(f"{name} {i}: {words!r}")
             except BaseException as error:
                 found.append(f"{name} {i}: {error!r}")
-                Path(f"/tmp/dicom-bench/crash-{name}-{i}").write_bytes(
-                    path.read_bytes()
-                )
             slowest = max(slowest, time.process_time() - start)
-    print(json.dumps({"found": found, "slowest": slowest, "decoded": decoded}))
+    return {"found": found, "slowest": slowest, "decoded": decoded}
 
 
-def decode_good(path):
+def one(path):
+    """Decode one file; return what went wrong and the processor time it took."""
+    small = Path(path).with_name("small")
     for content in damaged.good().values():
-        path.write_bytes(content)
-        decode(path)
+        small.write_bytes(content)
+        decode(small)
+    allow_a_gigabyte()
+    found, start = [], time.process_time()
+    try:
+        decode(Path(path))
+    except BaseException as error:
+        found.append(repr(error))
+    return {"found": found, "seconds": time.process_time() - start}
 
 
 if __name__ == "__main__":
-    worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    if sys.argv[1] == "flip":
+        answer = flip(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        answer = one(sys.argv[2])
+    print(json.dumps(answer))

@@ -251,7 +251,7 @@ def test_damaged_files_print_nothing_of_their_own(tmp_path: Path) -> None:
     lzw[400:700] = bytes(byte ^ 0x55 for byte in lzw[400:700])
     tags = bytearray(damaged.good()["tiff-jpeg"])
     tags[300:1200:7] = bytes(byte ^ 0x55 for byte in tags[300:1200:7])
-    samples = bytearray(damaged.good()["tiff-raw"])
+    samples = bytearray(tiff(RAMP, 1))
     samples[damaged.tiff_entry(samples, 277) + 8] = 122  # SamplesPerPixel
     for i, content in enumerate((lzw, tags, samples)):
         (tmp_path / f"{i}.tif").write_bytes(content)
@@ -317,7 +317,7 @@ STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of
         (RAMP.astype("<i2") * 9 - 900, 1, "I", STEPS),
         (RAMP.astype("<i4") * 900_000 - 9, 1, "I", STEPS),
         (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
-        (RAMP.astype("<f8") * 1e-9, 1, "F", STEPS),
+        ((65_535 - RAMP.astype("<u2") * 9), 0, "I;16", STEPS),  # white is zero
         (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
         (np.stack([RAMP] * 3, -1).astype("<u2") * 257, 2, "RGB", RAMP),
         (np.stack([0 * RAMP] * 3 + [255 - RAMP], -1), 5, "CMYK", RAMP),
@@ -343,9 +343,10 @@ def test_tiff_of_every_kind(
 def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
     tmp_path: Path, bits: int
 ) -> None:
-    kind = ">u2" if bits == 16 else "u1"
-    rows = np.stack([RAMP] * 3, -1).astype(kind) * (256 if bits == 16 else 1)
-    body = b"".join(b"\0" + row.tobytes() for row in rows + (bits == 16))
+    rows = np.stack([RAMP] * 3, -1)
+    if bits == 16:
+        rows = (rows * 256.0 + 255).astype(">u2")
+    body = b"".join(b"\0" + row.tobytes() for row in rows)
     header = struct.pack(">IIBBBBB", 24, 20, bits, 2, 0, 0, 0)
     path = tmp_path / "a"
     path.write_bytes(
@@ -355,6 +356,13 @@ def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
         + damaged.png_chunk(b"IEND", b"")
     )
     np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+def test_what_pillow_does_not_read_is_no_known_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(tiff(RAMP.astype("<f8"), 1))
+    with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+        decode(path)
 
 
 def test_one_bit_a_pixel(tmp_path: Path) -> None:
@@ -377,17 +385,16 @@ def test_cmyk_is_the_stated_rule(tmp_path: Path) -> None:
     np.testing.assert_allclose(decode(path).grey, luma, atol=1)
 
 
-def test_adobes_inverted_cmyk_jpeg_is_not_negative(tmp_path: Path) -> None:
-    """Adobe stores ink as 255 - ink, and says so in a segment of its own."""
-    plain = damaged.encoded(GREY.convert("CMYK"), "JPEG", quality=95)
-    assert b"Adobe" in plain  # as Pillow writes it; without it the inks are as they are
-    start = plain.index(b"\xff\xee")
-    (length,) = struct.unpack(">H", plain[start + 2 : start + 4])
+def test_cmyk_jpeg_is_read_as_adobe_writes_it(tmp_path: Path) -> None:
+    """As 255 - ink, with Adobe's own segment and without."""
+    marked = damaged.encoded(GREY.convert("CMYK"), "JPEG", quality=95)
+    start = marked.index(b"\xff\xee")
+    (length,) = struct.unpack(">H", marked[start + 2 : start + 4])
+    assert marked[start + 4 :].startswith(b"Adobe")
     path = tmp_path / "a"
-    path.write_bytes(plain)
-    np.testing.assert_allclose(decode(path).grey.astype(int), RAMP, atol=6)
-    path.write_bytes(plain[:start] + plain[start + 2 + length :])
-    assert decode(path).grey[:, 0].mean() > decode(path).grey[:, -1].mean()
+    for content in (marked, marked[:start] + marked[start + 2 + length :]):
+        path.write_bytes(content)
+        np.testing.assert_allclose(decode(path).grey.astype(int), RAMP, atol=6)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

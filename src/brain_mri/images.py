@@ -113,16 +113,27 @@ def _picture(content: bytes) -> Decoded:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
-            grey = _to_grey(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            grey = _to_grey(image)
+            # Pillow turns it round itself, but for deep pixels.
+            if image.mode in DEEP_MODES and _white_is_zero(image):
+                grey = 255 - grey
             return Decoded(grey, image.format or "", image.mode)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
+        raise ImageError(
+            f"not an image of a known kind ({', '.join(FORMATS)}, DICOM)"
+        ) from None
     except Image.DecompressionBombError:
         raise ImageError(f"more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:
         raise ImageError(f"damaged image: {_words(error)}") from None
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})  # of TIFF alone
+    return bool(tags.get(262) == 0)  # PhotometricInterpretation
 
 
 def _words(error: Exception) -> str:

@@ -19,6 +19,9 @@ from brain_mri.errors import InputError
 
 FILE = Path("params.yaml")
 
+# What the YAML reader raises besides, of a date in month 13 or 5,000 brackets say.
+BROKEN = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
+
 Count = Annotated[int, Ge(1)]
 NonNegative = Annotated[int, Ge(0)]
 Seed = Annotated[int, Ge(0), Lt(2**32)]  # what NumPy and Keras both accept
@@ -65,9 +68,11 @@ def load(path: Path = FILE) -> dict[str, Any]:
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        if isinstance(values, dict):
+            flatten(values)  # a mapping may contain itself
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, *BROKEN) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not valid YAML ({reason})") from error
     if not isinstance(values, dict):
@@ -110,10 +115,10 @@ def check(values: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
     there = flatten(values)
     for key in there:
         if key not in takes:
-            raise InputError(f"{FILE}: nothing takes '{key}'{guess(key, takes)}")
+            raise InputError(f"{FILE}: nothing takes {key!r}{guess(key, takes)}")
     for key in takes:
         if key not in there:
-            raise InputError(f"{FILE}: '{key}' is missing{guess(key, there)}")
+            raise InputError(f"{FILE}: {key!r} is missing{guess(key, there)}")
     for key, annotation in takes.items():
         checked(key, there[key], annotation)
 
@@ -174,4 +179,4 @@ def guess(key: str, known: Iterable[str]) -> str:
     # compared without the section, which is long and mostly right
     tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
     near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)
-    return f"; did you mean '{tails[near[0]]}'?" if near else ""
+    return f"; did you mean {tails[near[0]]!r}?" if near else ""
