@@ -29,7 +29,7 @@ def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
     adds. Exported with that preprocessing inside, the constant became a second input.
 
     Args:
-        core: a Keras model that has been called, from (n, size, size, 3) float32.
+        core: a Keras model, from (n, size, size, 3) float32.
         offset: added to each channel first, shape (3,).
         path: the file.
 
@@ -41,10 +41,12 @@ def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
         import tf2onnx  # noqa: F401  (Keras exports by way of it)
     except ImportError:
         raise InputError(f"export needs tf2onnx and onnxruntime: {EXTRA}") from None
+    size = core.input_shape[1]
+    core.predict_on_batch(np.zeros((1, size, size, 3), np.float32))  # or Keras refuses
     with contextlib.redirect_stdout(io.StringIO()):
         core.export(path, format="onnx", verbose=False)
     model = onnx.load(path)
-    _put_in_front(model.graph, core.input_shape[1], offset)
+    _put_in_front(model.graph, size, offset)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
