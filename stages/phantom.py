@@ -18,7 +18,7 @@ def main(
     positives: Annotated[float, Ge(0.1), Le(0.9)],
     generator_seed: Seed,
 ) -> None:
-    with tqdm(total=images, desc="phantom", leave=False, mininterval=1) as bar:
+    with tqdm(total=images, desc="phantom", leave=False, disable=None) as bar:
         write_phantoms(
             out,
             images=images,

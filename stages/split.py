@@ -23,7 +23,8 @@ def main(
 ) -> None:
     frozen = freezing.read(frozen_split)
     audited = tables.read_csv(manifest)
-    kept = freezing.keep(audited[audited["accepted"]], frozen)
+    audited = audited[audited["accepted"]]
+    kept = freezing.keep(audited, frozen)
     groups = audited[["image_id", "group"]]
     split = tables.read_csv(crop_table).merge(groups, on="image_id", validate="1:1")
     split["y_true"] = split["label"].map(images.CLASSES.index)

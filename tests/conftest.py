@@ -34,13 +34,13 @@ def public_set():
     return PUBLIC
 
 
-def run(folder, *command, check=True):
+def run(folder, *command, check=True, **more):
     """Run a command in a folder with the environment's programs first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path} | more,
         capture_output=True,
         text=True,
         check=False,
@@ -80,12 +80,21 @@ def commit(folder, message):
     run(folder, "git", "commit", "-q", "-m", message)
 
 
+def offline(folder):
+    """Return variables under which Python refuses the internet and writes who tried."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(__file__).with_name("no_internet.py"), folder / "sitecustomize.py")
+    before = os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(filter(None, [str(folder), before]))
+    return {"PYTHONPATH": path, "INTERNET_LOG": str(folder / "tried.txt")}
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
     """Return a shrunk copy, under a path with spaces, in which the graph has run."""
     folder = copy_project(tmp_path_factory.mktemp("a clone with spaces") / "brain mri")
     shrink(folder)
     commit(folder, "shrink")
-    run(folder, "dvc", "repro")
+    run(folder, "dvc", "repro", **offline(folder.parent / "offline"))
     commit(folder, "results")
     return folder

@@ -53,7 +53,7 @@ def test_copies_show_the_part_that_holds_them(folders):
         {"image_id": list("abc"), "group": list("aac"), "part": ["val"] * 2 + ["test"]}
     )
     gallery = galleries.copies(split, crop_table(), folders[1])
-    assert [card.lines for card in gallery.cards] == [("2 copies, all in val",)]
+    assert [card.lines for card in gallery.cards] == [("2 images, all in val",)]
     assert "no/a.png, no/b.png" in gallery.cards[0].alt
 
 
@@ -100,7 +100,9 @@ def test_a_copy_says_which_image_counts_for_it():
     for table in (packed.index, *predictions.values()):
         table["group"] = "00000"
     (*_, right) = galleries.test_images(packed, heat, predictions, files, seed=0)
-    assert "copy of no/00000.png; only that one is counted" in right.cards[1].lines
+    assert (
+        "same group as no/00000.png; only that one is counted" in right.cards[1].lines
+    )
 
 
 def test_the_surest_error_comes_first_with_its_copies():

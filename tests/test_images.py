@@ -1,17 +1,26 @@
 import os
+import struct
+import subprocess
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import damaged
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from brain_mri import grey as grey_rules
+from brain_mri import images
+from brain_mri.errors import InputError
+from brain_mri.grey import MAX_BYTES, MAX_PIXELS
 from brain_mri.images import ImageError, decode, write_png
 
 RAMP = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))  # 20 x 24, 0..230
 GREY = Image.fromarray(RAMP)
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 
 def save(path: Path, image: Image.Image, **options: Any) -> Path:
@@ -156,14 +165,258 @@ def test_decode_says_why_it_rejects(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("limit", [479, 10])  # of 480 pixels
-def test_decompression_bomb_is_rejected(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+def stated(path: Path, width: int, height: int) -> Path:
+    """Write a PGM file that is as large as it says, all black but a corner."""
+    head = b"P5 %d %d 255\n" % (width, height)
+    path.write_bytes(head + b"\xff" + bytes(width * height - 1))
+    return path
+
+
+def test_a_picture_of_the_largest_size_is_read_and_one_more_row_is_not(
+    tmp_path: Path,
+) -> None:
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000)
+    assert decode(path).grey.size == MAX_PIXELS
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000 + 1)
+    with pytest.raises(ImageError, match="more than 25,000,000 pixels"):
+        decode(path)
+
+
+def test_pillow_refuses_what_is_too_large_in_any_file(tmp_path: Path) -> None:
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000 + 1)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
+
+
+def test_a_file_of_too_many_bytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with path.open("wb") as stream:
+        stream.truncate(MAX_BYTES + 1)  # takes no room on the disk
+    with pytest.raises(ImageError, match="200,000,001 bytes, more than 200,000,000"):
+        decode(path)
+
+
+def test_a_file_that_may_not_be_read_is_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save(tmp_path / "a.png", GREY)
-    monkeypatch.setattr(grey_rules, "MAX_PIXELS", limit)
-    with pytest.raises(ImageError, match=f"more than {limit} pixels"):
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ImageError, match="^cannot be read: Permission denied$"):
         decode(path)
+
+
+def test_short_memory_stops_the_run_and_loses_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the images would depend on what else the machine was doing."""
+    path = save(tmp_path / "a.png", GREY)
+
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(images, "_to_grey", starve)
+    with pytest.raises(InputError, match="not enough memory") as caught:
+        decode(path)
+    assert not isinstance(caught.value, ImageError)
+    assert str(path) in str(caught.value)
+
+
+def test_what_a_decoder_raises_becomes_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+    for error, reason in (
+        (KeyError(b"\x00secret"), "damaged image: the decoder fails (KeyError)"),
+        (ValueError(""), "damaged image: the decoder fails (ValueError)"),
+        (OSError("two\n lines"), "damaged image: two lines"),
+        (SyntaxError("x" * 999), f"damaged image: {'x' * 200}"),
+    ):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(images, "_to_grey", fail)
+        with pytest.raises(ImageError) as caught:
+            decode(path)
+        assert str(caught.value) == reason
+
+
+def test_damaged_files_print_nothing_of_their_own(tmp_path: Path) -> None:
+    """Pillow warns and logs, libtiff writes to stderr past Python."""
+    lzw = bytearray(damaged.good()["tiff-lzw"])
+    lzw[400:700] = bytes(byte ^ 0x55 for byte in lzw[400:700])
+    tags = bytearray(damaged.good()["tiff-jpeg"])
+    tags[300:1200:7] = bytes(byte ^ 0x55 for byte in tags[300:1200:7])
+    samples = bytearray(damaged.good()["tiff-raw"])
+    samples[damaged.tiff_entry(samples, 277) + 8] = 122  # SamplesPerPixel
+    for i, content in enumerate((lzw, tags, samples)):
+        (tmp_path / f"{i}.tif").write_bytes(content)
+    code = (
+        "from pathlib import Path\nfrom brain_mri.images import ImageError, decode\n"
+        "for path in Path().glob('*.tif'):\n"
+        "    try: decode(path)\n    except ImageError: print('refused')\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "refused\n" * 3
+    assert told.stderr == ""
+
+
+# ---- every mode that Pillow hands out
+
+
+def tiff(pixels: npt.NDArray, photometric: int) -> bytes:
+    """Return a TIFF file of (height, width, ...) pixels, uncompressed, as stated."""
+    samples = pixels.shape[2] if pixels.ndim == 3 else 1
+    bits = 8 * pixels.dtype.itemsize
+    sample_format = {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
+    fields = [  # the last, so that Pillow reads it as LAB or YCbCr, not as RGB
+        (256, pixels.shape[1]),
+        (257, pixels.shape[0]),
+        (258, bits),
+        (259, 1),
+        (262, photometric),
+        (273, 0),
+        (277, samples),
+        (278, pixels.shape[0]),
+        (279, pixels.nbytes),
+        (339, sample_format),
+    ]
+    start = 8 + 2 + 12 * len(fields) + 4
+    fields[5] = (273, start + 16)
+    entries = b""
+    for tag, value in fields:
+        if tag in (258, 339) and samples > 1:  # one for each sample, behind
+            entries += struct.pack("<HHII", tag, 3, samples, start + 8 * (tag == 339))
+        else:
+            entries += struct.pack("<HHII", tag, 4 if tag > 258 else 3, 1, value)
+    behind = struct.pack("<4H", *[bits] * 4) + struct.pack("<4H", *[sample_format] * 4)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(fields))
+    return head + entries + bytes(4) + behind + pixels.tobytes()
+
+
+STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of it
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "mode", "expected"),
+    [
+        (RAMP, 1, "L", RAMP),
+        (255 - RAMP, 0, "L", RAMP),  # white is zero
+        (RAMP.astype("<u2") * 9, 1, "I;16", STEPS),
+        (RAMP.astype("<i2") * 9 - 900, 1, "I", STEPS),
+        (RAMP.astype("<i4") * 900_000 - 9, 1, "I", STEPS),
+        (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
+        (RAMP.astype("<f8") * 1e-9, 1, "F", STEPS),
+        (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
+        (np.stack([RAMP] * 3, -1).astype("<u2") * 257, 2, "RGB", RAMP),
+        (np.stack([0 * RAMP] * 3 + [255 - RAMP], -1), 5, "CMYK", RAMP),
+        (np.stack([RAMP, 0 * RAMP, 0 * RAMP], -1), 8, "LAB", RAMP),
+        (np.stack([RAMP, 0 * RAMP + 128, 0 * RAMP + 128], -1), 6, "YCbCr", RAMP),
+    ],
+)
+def test_tiff_of_every_kind(
+    tmp_path: Path,
+    pixels: npt.NDArray,
+    photometric: int,
+    mode: str,
+    expected: npt.NDArray[np.uint8],
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(tiff(pixels, photometric))
+    decoded = decode(path)
+    assert decoded.mode == mode
+    np.testing.assert_array_equal(decoded.grey, expected)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
+    tmp_path: Path, bits: int
+) -> None:
+    kind = ">u2" if bits == 16 else "u1"
+    rows = np.stack([RAMP] * 3, -1).astype(kind) * (256 if bits == 16 else 1)
+    body = b"".join(b"\0" + row.tobytes() for row in rows + (bits == 16))
+    header = struct.pack(">IIBBBBB", 24, 20, bits, 2, 0, 0, 0)
+    path = tmp_path / "a"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + damaged.png_chunk(b"IHDR", header)
+        + damaged.png_chunk(b"IDAT", zlib.compress(body))
+        + damaged.png_chunk(b"IEND", b"")
+    )
+    np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+def test_one_bit_a_pixel(tmp_path: Path) -> None:
+    bits = Image.fromarray(RAMP > 100)
+    for name in ("a.png", "a.bmp", "a.tif", "a.pbm"):
+        decoded = decode(save(tmp_path / name, bits))
+        assert decoded.mode == "1"
+        np.testing.assert_array_equal(decoded.grey, np.where(RAMP > 100, 255, 0))
+
+
+def test_cmyk_is_the_stated_rule(tmp_path: Path) -> None:
+    inks = np.zeros((16, 64, 4), np.uint8)
+    for i, ink in enumerate([(255, 0, 0, 0), (0, 0, 0, 200), (0, 0, 0, 0)]):
+        inks[:, 16 * i : 16 * (i + 1)] = ink
+    inks[:, 48:] = (51, 51, 51, 51)
+    path = tmp_path / "a"
+    path.write_bytes(tiff(inks, 5))
+    rgb = (255.0 - inks[..., :3]) * (255.0 - inks[..., 3:]) / 255
+    luma = np.round(rgb @ [0.299, 0.587, 0.114])
+    np.testing.assert_allclose(decode(path).grey, luma, atol=1)
+
+
+def test_adobes_inverted_cmyk_jpeg_is_not_negative(tmp_path: Path) -> None:
+    """Adobe stores ink as 255 - ink, and says so in a segment of its own."""
+    plain = damaged.encoded(GREY.convert("CMYK"), "JPEG", quality=95)
+    assert b"Adobe" in plain  # as Pillow writes it; without it the inks are as they are
+    start = plain.index(b"\xff\xee")
+    (length,) = struct.unpack(">H", plain[start + 2 : start + 4])
+    path = tmp_path / "a"
+    path.write_bytes(plain)
+    np.testing.assert_allclose(decode(path).grey.astype(int), RAMP, atol=6)
+    path.write_bytes(plain[:start] + plain[start + 2 + length :])
+    assert decode(path).grey[:, 0].mean() > decode(path).grey[:, -1].mean()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_each_exif_orientation_in_each_format(
+    tmp_path: Path, form: str, orientation: int
+) -> None:
+    """The eight of EXIF 2.32, 4.6.4, as NumPy says them."""
+    turn = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(np.transpose(a), 2),
+        8: np.rot90,
+    }[orientation]
+    whole = RAMP // 2 + np.arange(20, dtype=np.uint8)[:, None] * 5
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a", Image.fromarray(whole), format=form, exif=exif)
+    np.testing.assert_allclose(decode(path).grey.astype(int), turn(whole), atol=24)
+
+
+def test_deep_levels_far_apart_do_not_overflow(tmp_path: Path) -> None:
+    huge = np.where(RAMP > 100, np.float32(3e38), np.float32(-3e38))
+    grey = decode(save(tmp_path / "a.tif", Image.fromarray(huge))).grey
+    np.testing.assert_array_equal(grey, np.where(RAMP > 100, 255, 0))
 
 
 def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
@@ -199,6 +452,7 @@ def test_a_failed_write_leaves_the_old_file(
         raise OSError("disk full")
 
     monkeypatch.setattr(Image.Image, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"a\.png\.part: .*disk full"):
         write_png(path, RAMP[::-1].copy())
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

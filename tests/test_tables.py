@@ -39,6 +39,16 @@ def test_what_cannot_be_read_is_named(tmp_path, text):
         tables.read_json(path)
 
 
+DEEP = {"lists": "[" * 100_000, "keys": '{"a":' * 100_000}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_is_nested_too_deep_is_named(tmp_path, name):
+    (tmp_path / "s.json").write_text(DEEP[name])
+    with pytest.raises(InputError, match=r"s\.json: cannot be read .*too many"):
+        tables.read_json(tmp_path / "s.json")
+
+
 @pytest.mark.parametrize("text", [None, ""])
 def test_a_table_that_cannot_be_read_is_named(tmp_path, text):
     path = tmp_path / "t.csv"

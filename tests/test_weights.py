@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import os
 import socket
 import threading
 import time
@@ -133,3 +134,16 @@ def test_a_file_laid_out_like_keras_own_loads_into_the_backbone(tmp_path):
     again = models.backbone(models.vgg16_classifier(32, 0))
     models.load_weights(again, tmp_path / "base.weights.h5")
     assert (again.get_layer("block5_conv3").kernel.numpy() == expected).all()
+
+
+def test_what_a_killed_download_left_is_removed(server, tmp_path):
+    folder, address = server
+    (folder / "w.h5").write_bytes(b"weights")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    old, young = (cache / f"{weights.NAME[:-3]}.{n}.part" for n in (1, 2))
+    for part in (old, young):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    weights.imagenet_file(cache, f"{address}/w.h5", md5(b"weights"))
+    assert sorted(cache.iterdir()) == sorted([cache / weights.NAME, young])

@@ -16,7 +16,7 @@ from brain_mri.images import CLASSES, decode
 CROPS = 24
 VARIED = 6  # training images shown with their variants
 VARIANTS = 4  # of each
-COPIES = 8  # groups of copies
+COPIES = 8  # groups of several images
 MEMBERS = 4  # of each
 ERRORS = 90  # test images on which a network erred; beyond that, a seeded sample
 RIGHT = 30  # of the others, a seeded sample
@@ -79,7 +79,7 @@ def crops(
 
 
 def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
-    """Show the largest groups of copies, each in the one part that holds it."""
+    """Show the largest groups, each in the one part that holds it."""
     sizes = split.groupby("group")["image_id"].size()
     groups = sizes[sizes > 1].sort_values(ascending=False, kind="stable").index
     file_of = dict(zip(table["image_id"], table["file"], strict=True))
@@ -89,10 +89,10 @@ def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
         shown = [file_of[image_id] for image_id in members["image_id"]][:MEMBERS]
         tiles = [pictures.tile(decode(cropped / file).grey) for file in shown]
         part = members["part"].iloc[0]
-        line = f"{len(members)} copies, all in {part}"
-        alt = f"{len(shown)} crops that show the same scan: {', '.join(shown)}"
+        line = f"{len(members)} images, all in {part}"
+        alt = f"{len(shown)} crops of one group: {', '.join(shown)}"
         cards.append(Card(pictures.strip(tiles), alt, (line,)))
-    return Gallery("Copies of one scan", cards, len(groups))
+    return Gallery("Groups of several images", cards, len(groups))
 
 
 def augmentation(augmented: Packed) -> Gallery:
@@ -208,5 +208,5 @@ def _test_card(
     alt = f"{file}: the test image, then Grad-CAM of the CNN and of VGG-16"
     lines = [f"truth: {CLASSES[row.y_true]}", *said, file]
     if row.image_id != row.group:
-        lines.append(f"copy of {files[row.group]}; only that one is counted")
+        lines.append(f"same group as {files[row.group]}; only that one is counted")
     return Card(pictures.strip(tiles), alt, tuple(lines))

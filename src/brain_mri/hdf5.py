@@ -7,6 +7,8 @@ import h5py
 
 from brain_mri.errors import InputError
 
+# What h5py raises for damage; groups within themselves end as RuntimeError.
+DAMAGE = (OSError, ValueError, TypeError, RuntimeError, KeyError)
 Layout = Mapping[str, Sequence[tuple[int, ...]]]
 
 
@@ -31,8 +33,7 @@ def check(path: Path, expected: Layout) -> None:
             for layer, weights in _datasets(file):
                 found.setdefault(layer, []).append(weights.shape)
                 _check_own(weights)
-    # RuntimeError and KeyError: damage inside
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as weights ({reason})") from error
     for layer in sorted(found.keys() | expected.keys()):
@@ -53,10 +54,12 @@ def _datasets(group: h5py.Group, layer: str = "") -> Iterator[tuple[str, h5py.Da
         item = group[name]
         if isinstance(item, h5py.Dataset):
             yield layer, item
-        else:
+        elif isinstance(item, h5py.Group):
             # Keras 3 keeps the name as an attribute, before that the group bore it
             own = item.attrs.get("name", layer if group.name != "/" else name)
             yield from _datasets(item, str(own))
+        else:
+            raise ValueError(f"{group.name}/{name} is no array of numbers")
 
 
 def _check_own(weights: h5py.Dataset) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from brain_mri.errors import InputError
 
 # Fitted to the peaks of 22 trainings and 10 runs of the convolutions on a processor,
-# docs/robustness.md: up to 9 % under them in float32 (bfloat16: 21 %), 1 % over.
+# docs/robustness.md: 0 to 9 % under them in float32, 21 % under to 1 % over otherwise.
 PROCESS = 700 * 2**20  # Python and TensorFlow
 PER_WEIGHT = 20  # the weight, its gradient, Adam's two moments, a copy
 PER_PIXEL = {"float32": 786, "mixed_bfloat16": 480}  # activations and gradients

@@ -149,7 +149,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     hdf5.check(path, {layer.name: _shapes(layer) for layer in weighted})
     try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except hdf5.DAMAGE as error:
         raise InputError(
             f"{path}: expected weights of '{model.name}' "
             f"({model.count_params():,} parameters), could not load them "

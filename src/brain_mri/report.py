@@ -259,7 +259,10 @@ def data_facts(results: Results) -> dict[str, Any]:
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template; in HTML, whatever comes from a file name is escaped."""
+    """Fill a template; what comes from a file name is escaped.
+
+    In HTML by itself, in Markdown where a template says `plain`.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=lambda name: name is not None and ".html" in name,
@@ -268,6 +271,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["plain"] = wording.plain
     environment.filters["number"] = wording.number
     environment.filters["p_value"] = wording.p_value
     environment.filters["signed"] = signed

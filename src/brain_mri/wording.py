@@ -1,5 +1,6 @@
 """Put results into words and tables: names, numbers, intervals, what beats what."""
 
+import re
 from collections.abc import Mapping
 
 from brain_mri import comparison
@@ -35,8 +36,9 @@ DRAWN = "data/phantom"  # the data set of which `limits` says that it is drawn
 LIMITS = (
     "The intervals cover which groups happened to be tested. They do not cover another "
     "split or training again: a seed or another processor moves the numbers too.",
-    "Groups are found by looks. Two scans of one patient that look different are not "
-    "joined; patients are not known.",
+    "Groups are found by looks, by the patient that a DICOM file names and by what a "
+    "person writes into review.csv. Two scans of one patient that look different and "
+    "name nobody are not joined.",
     "Labels are taken as they came. What is labelled no may be ill in other ways.",
     "All parts come from one collection. How the networks do in another hospital, with "
     "other scanners or another share of tumours, is not tested.",
@@ -169,6 +171,12 @@ def limits(weights: str, drawn: bool) -> list[str]:
             "about a pretrained VGG-16."
         )
     return notes
+
+
+def plain(text: str) -> str:
+    """Escape a name for Markdown: one line, no mark-up, no HTML."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return re.sub(r"([\\`*_{}\[\]()<>#|!&])", r"\\\1", line).replace("\\<", "&lt;")
 
 
 def _right(test: Scores) -> int:

@@ -1,0 +1,335 @@
+"""No code from files, no network, nothing of a file name in the page but its text."""
+
+import ast
+import contextlib
+import os
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, offline, run
+from test_report import Page
+
+from brain_mri import hdf5, pipeline, report, tables
+from brain_mri.errors import InputError
+
+h5py = pytest.importorskip("h5py")
+CODE = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])
+FORBIDDEN_IMPORTS = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "code"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen"}
+FORBIDDEN_CALLS |= {"yaml.unsafe_load", "yaml.full_load", "pd.read_pickle"}
+LAYOUT = {"dense": [(2, 3), (3,)]}
+
+
+def calls(tree):
+    """Every call with its dotted name, as written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def keywords(call):
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+
+
+def faults(source):
+    """What in a Python file could run code that came with data."""
+    tree = ast.parse(source)
+    names = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        (node.module or "").split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    }
+    found = sorted(names & FORBIDDEN_IMPORTS)
+    for name, call in calls(tree):
+        given = keywords(call)
+        if (
+            name in FORBIDDEN_CALLS
+            or given.get("shell", "False") != "False"
+            or (name == "np.load" and given.get("allow_pickle") != "False")
+            or given.get("allow_pickle", "False") != "False"
+            or given.get("safe_mode", "True") != "True"
+            or (name == "yaml.load" and ast.unparse(call.args[-1]) != "_Loader")
+        ):
+            found.append(ast.unparse(call))
+    return found
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.name)
+def test_no_code_comes_from_a_file(path):
+    assert faults(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from joblib import load",
+        "eval(text)",
+        "os.system('ls')",
+        "subprocess.run('ls', shell=True)",
+        "np.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "yaml.load(text, yaml.Loader)",
+        "keras.models.load_model(path, safe_mode=False)",
+    ],
+)
+def test_that_check_finds_what_it_should(source):
+    assert faults(source)
+
+
+def test_yaml_builds_no_objects(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: !!python/object/apply:os.system ['touch here']\n")
+    from brain_mri import params
+
+    with pytest.raises(InputError, match="is not valid YAML"):
+        params.load(path)
+
+
+# Weights ------------------------------------------------------------------------------
+
+
+def weights_file(path, change=lambda file: None):
+    """Write two small arrays as Keras 3 lays them out, then change something."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("layers/dense/vars")
+        group.attrs["name"] = "dense"
+        group["0"] = np.zeros((2, 3), np.float32)
+        group["1"] = np.zeros(3, np.float32)
+        change(file)
+    return path
+
+
+def replace(name, make):
+    def change(file):
+        del file[name]
+        make(file, name)
+
+    return change
+
+
+def virtual(file, name):
+    layout = h5py.VirtualLayout((3,), np.float32)
+    layout[:] = h5py.VirtualSource("secret.h5", "x", (3,))
+    file.create_virtual_dataset(name, layout)
+
+
+def external(file, name):
+    where = [("secret.bin", 0, 12)]
+    file.create_dataset(name, (3,), np.float32, external=where)
+
+
+BIAS = "layers/dense/vars/1"
+TAMPERED = {
+    "external link": replace(
+        BIAS, lambda f, n: f.__setitem__(n, h5py.ExternalLink("secret.h5", "/x"))
+    ),
+    "soft link": replace(BIAS, lambda f, n: f.__setitem__(n, h5py.SoftLink("/x"))),
+    "virtual": replace(BIAS, virtual),
+    "external storage": replace(BIAS, external),
+    "text": replace(BIAS, lambda f, n: f.__setitem__(n, "import os")),
+    "whole numbers": replace(BIAS, lambda f, n: f.__setitem__(n, np.zeros(3, int))),
+    "shape": replace(BIAS, lambda f, n: f.__setitem__(n, np.zeros(4, np.float32))),
+    "missing": lambda f: f.__delitem__(BIAS),
+    "one more": lambda f: f.__setitem__("extra", np.zeros(3, np.float32)),
+    "within itself": lambda f: f.__setitem__("layers/loop", f["layers"]),
+    "name": lambda f: f["layers/dense/vars"].attrs.__setitem__("name", "other"),
+}
+
+
+def test_good_weights_pass(tmp_path):
+    hdf5.check(weights_file(tmp_path / "w.weights.h5"), LAYOUT)
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_tampered_weights_are_refused_by_name(tmp_path, name):
+    path = weights_file(tmp_path / "w.weights.h5", TAMPERED[name])
+    with pytest.raises(InputError, match=r"w\.weights\.h5: ") as error:
+        hdf5.check(path, LAYOUT)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kept", [0, 8, 100, 1000])
+def test_truncated_weights_are_refused_by_name(tmp_path, kept):
+    path = weights_file(tmp_path / "w.weights.h5")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"w\.weights\.h5: cannot be read as weights"):
+        hdf5.check(path, LAYOUT)
+
+
+def test_weights_with_flipped_bytes_never_end_in_a_traceback(tmp_path):
+    path = weights_file(tmp_path / "w.weights.h5")
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 4):
+            damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):  # where the flip does not show
+            hdf5.check(path, LAYOUT)
+
+
+def test_a_stage_with_tampered_weights_ends_in_one_line(project, tmp_path):
+    copy = tmp_path / "clone"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("cache", ".git"))
+    path = copy / "models" / "scratch" / "scratch.weights.h5"
+    path.chmod(0o644)
+    with h5py.File(path, "r+") as file:
+        del file["layers/dense_2/vars/1"]
+        file["layers/dense_2/vars/1"] = h5py.ExternalLink("/etc/passwd", "/x")
+    (stage,) = (s for s in pipeline.stages(copy) if s.name == "evaluate")
+    command = stage.cmd.replace("${key}", "scratch")
+    command = command.replace("${item.convolutions}", "models/scratch").split()
+    result = run(copy, *command, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    told = result.stderr.strip().splitlines()[-1]
+    assert told.startswith(
+        "evaluate: models/scratch/scratch.weights.h5: cannot be read"
+    )
+    assert "link" in told
+
+
+# Names --------------------------------------------------------------------------------
+
+EVIL = [
+    "<script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "two\nlines",
+    "-rf",
+    "{{ 7 * 7 }}{% raw %}",
+    "\u202egpj.exe",
+    "](javascript:alert(1))",
+    "a" + "ü" * 124,  # 255 bytes, with number and suffix
+]
+
+
+@pytest.fixture
+def evil(project, tmp_path):
+    """What the shrunk run left, as if its files had such names."""
+    shutil.copytree(project / "metrics", tmp_path / "metrics")
+    known = report.pipeline_parameters(project / "params.yaml")
+    # the folder's own name is evil too
+    dataset = tmp_path / "<script>alert(2)\n# a heading"
+    shutil.copytree(project / "data" / "phantom", dataset)
+    results = report.Results(dataset, project / "data", tmp_path / "metrics", known)
+    manifest = results.manifest.copy()
+    for row in manifest.index:
+        name = EVIL[row % len(EVIL)].replace("/", "_")
+        renamed = f"{manifest.loc[row, 'label']}/{name}{row}.png"
+        os.replace(dataset / manifest.loc[row, "file"], dataset / renamed)
+        manifest.loc[row, "file"] = renamed
+    lost = dict.fromkeys(manifest, "") | {"label": "no", "accepted": False}
+    lost |= {"file": "no/" + EVIL[0], "reason": EVIL[1]}
+    table = pd.concat([manifest, pd.DataFrame([lost])], ignore_index=True)
+    tables.write_csv(tmp_path / "m.csv", table)  # names survive the table as well
+    results.__dict__["manifest"] = tables.read_csv(tmp_path / "m.csv")
+    assert results.manifest["file"].tolist() == table["file"].tolist()
+    report.write(results, tmp_path / "reports")
+    return tmp_path / "reports"
+
+
+def test_names_are_text_in_the_page(evil):
+    text = (evil / "index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "svg", "iframe", "object", "embed", "form"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        for name in ("href", "src"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;"))
+    assert "&lt;script&gt;alert(1)" in text  # shown, and as text
+    assert "{{ 7 * 7 }}" in text  # and never run by the template
+
+
+@pytest.mark.parametrize("name", ["summary.md", "model-card.md", "data-card.md"])
+def test_names_are_text_in_markdown(evil, name):
+    text = (evil / name).read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "\n# a heading" not in text
+    assert "javascript:" not in text
+
+
+# Network ------------------------------------------------------------------------------
+
+TRY = {
+    "an address": "import socket; socket.create_connection(('127.0.0.1', 9))",
+    "a socket": "import socket; socket.socket().connect(('127.0.0.1', 9))",
+    "a name": "import socket; socket.getaddrinfo('localhost', 80)",
+    "a page": "import urllib.request as u; u.urlopen('http://127.0.0.1:9')",
+}
+
+
+@pytest.mark.parametrize("name", TRY)
+def test_the_block_blocks_and_tells(tmp_path, name):
+    block = offline(tmp_path / "off")
+    result = run(tmp_path, sys.executable, "-c", TRY[name], check=False, **block)
+    assert result.returncode
+    assert "no internet in this test" in result.stderr
+    assert (tmp_path / "off" / "tried.txt").exists()
+
+
+def test_no_stage_tries_the_network(project):
+    """The fixture ran the whole graph, DVC included, behind the block."""
+    off = project.parent / "offline"
+    assert (off / "sitecustomize.py").exists()
+    tried = off / "tried.txt"
+    assert not tried.exists(), tried.read_text()
+
+
+def test_no_command_but_fetch_tries_the_network(project, tmp_path):
+    run(tmp_path, "git", "clone", "-q", project, "clone")
+    clone, block = tmp_path / "clone", offline(tmp_path / "off")
+    scans = project / "data" / "phantom"
+    for command in (["params"], ["show"], ["check"], ["add", scans, "--name", "ward"]):
+        result = run(clone, "brain-mri", *command, check=False, **block)
+        assert "Traceback" not in result.stderr
+        assert result.returncode < 2, result.stdout + result.stderr
+    run(clone, "dvc", "status", check=False, **block)
+    tried = tmp_path / "off" / "tried.txt"
+    assert not tried.exists(), tried.read_text()
+
+
+def test_the_imagenet_weights_alone_ask_the_network(tmp_path):
+    """The one stage that may; behind the block it says what to do by hand."""
+    block = offline(tmp_path / "off") | {"KERAS_HOME": str(tmp_path / "keras")}
+    code = "from brain_mri import weights; weights.imagenet_file()"
+    block["PYTHONPATH"] += f"{os.pathsep}{ROOT / 'src'}"
+    result = run(tmp_path, sys.executable, "-c", code, check=False, **block)
+    assert "ImageNet weights cannot be downloaded" in result.stderr
+    assert (tmp_path / "off" / "tried.txt").exists()
+
+
+def test_dvc_sends_nothing_home():
+    config = (ROOT / ".dvc" / "config").read_text()
+    assert "analytics = false" in config
+    assert "check_update = false" in config
+
+
+# Workflow -----------------------------------------------------------------------------
+
+
+def test_the_workflow_audits_the_pins_strictly():
+    """Cannot be run without internet; that it is asked for as it must be, can."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    text = " ".join(step.get("run", "") for step in jobs["audit"]["steps"])
+    assert "pip-audit==" in text
+    audits = [line for line in text.split("pip-audit ") if line.startswith("--")]
+    assert audits
+    for audit in audits:
+        assert "--strict" in audit
+        assert "--require-hashes" in audit
+    for path in ROOT.glob("requirements*.txt"):
+        assert path.name in text
+    assert not any("continue-on-error" in step for step in jobs["audit"]["steps"])
