@@ -166,6 +166,7 @@ def description(
     vgg_weights: str,
     test: Mapping[str, Any],
     data: Mapping[str, str],
+    notes: Sequence[str],
     parity: Mapping[str, Any],
     sha256: str,
 ) -> dict[str, Any]:
@@ -194,6 +195,7 @@ def description(
         "vgg_weights": vgg_weights if name == "vgg" else None,
         "test": dict(test),
         "data": dict(data),
+        "notes": list(notes),
         "parity_with_keras": dict(parity),
         "licence": {
             "code": "MIT",

@@ -137,6 +137,11 @@ def _facts(
         vgg_weights=run.vgg_weights,
         test={key: scores[key] for key in ("n_groups", "n_images", *keys)},
         data={"dataset": run.dataset, "md5": run.dataset_md5},
+        notes=wording.limits(
+            # which weights VGG-16 started from says nothing of the other network
+            run.vgg_weights if name == "vgg" else "imagenet",
+            run.dataset == wording.DRAWN,
+        ),
         parity=parity,
         sha256=sha256,
     )
