@@ -100,7 +100,7 @@ def odd_picture(path, kind):
     else:
         grey = decode(path.parent / "head.jpg").grey
         grey = np.pad(cv2.resize(grey, (400, 440)), ((60, 0), (0, 0)))
-        cv2.putText(grey, "W 600", (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
+        cv2.putText(grey, "WARD 7", (8, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
     Image.fromarray(grey).save(path)
 
 

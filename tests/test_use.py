@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import os
 import shutil
 
 import pandas as pd
 import pytest
-from conftest import run
+from conftest import commit, run
 from PIL import Image
 
 pytest.importorskip("tf2onnx")
@@ -90,7 +91,7 @@ def test_an_export_answers_alike_without_tensorflow(
         exported / model / "model.onnx",
         "--format",
         "json",
-        PYTHONPATH=str(tmp_path),
+        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
     )
     found = scores(result, model).to_numpy() - test_files[model].to_numpy()
     assert abs(found).max() < 1e-5
@@ -164,7 +165,11 @@ def test_an_export_replaces_nothing(project, exported):
 
 
 def test_dvc_finds_the_champion(project, tmp_path):
-    run(tmp_path, "dvc", "artifacts", "get", project, "champion", "-o", "got")
+    run(tmp_path, "git", "clone", "-q", project, "clone")  # a tag is a registration
+    run(tmp_path / "clone", "dvc", "cache", "dir", project / ".dvc" / "cache")
+    commit(tmp_path / "clone", "the cache of the project")
+    run(tmp_path / "clone", "git", "tag", "-a", "champion@v1.0.0", "-m", "first")
+    run(tmp_path, "dvc", "artifacts", "get", "clone", "champion", "-o", "got")
     assert [path.name for path in (tmp_path / "got").iterdir()] == [
         "scratch.weights.h5"
     ]
