@@ -19,6 +19,10 @@ def heads(tmp_path_factory):
     return [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files]
 
 
+def far(distance):
+    return distance > oddness.fence(distance)
+
+
 def described(grey):
     box = head_box(grey)
     return oddness.features(crop_to_square(grey, box, 128), box.aspect)
@@ -51,15 +55,15 @@ def test_one_that_is_no_upright_head_is_far_from_the_others(heads, odd):
     rows = np.array([described(picture) for picture in pictures])
     distance = oddness.distances(rows, np.arange(len(rows)))
     assert distance.argmax() == len(heads)
-    assert oddness.far(distance)[-1]
-    assert oddness.far(distance).sum() <= 3
+    assert far(distance)[-1]
+    assert far(distance).sum() <= 3
 
 
 def test_copies_of_an_odd_image_keep_each_other_no_company(heads):
     rows = np.array([described(picture) for picture in [*heads, *[body(None)] * 8]])
     groups = np.array([*range(len(heads)), *[99] * 8])
-    assert oddness.far(oddness.distances(rows, groups))[-8:].all()
-    assert not oddness.far(oddness.distances(rows, np.arange(len(rows))))[-8:].any()
+    assert far(oddness.distances(rows, groups))[-8:].all()
+    assert not far(oddness.distances(rows, np.arange(len(rows))))[-8:].any()
 
 
 def test_the_distance_is_that_to_the_five_nearest_of_other_groups():
@@ -78,8 +82,15 @@ def test_five_groups_are_too_few_to_be_unlike():
 
 def test_the_fence_is_tukeys():
     values = np.array([1.0, 2, 3, 4, 7.1])  # quartiles 2 and 4, fence 4 + 1.5 * 2
-    assert oddness.far(values).tolist() == [False] * 4 + [True]
-    assert not oddness.far(np.zeros(4)).any()
+    assert oddness.fence(values) == 7
+    assert far(values).tolist() == [False] * 4 + [True]
+    assert not far(np.zeros(4)).any()
+
+
+def test_the_distance_to_a_reference_is_that_to_its_five_nearest():
+    reference = np.array([[0.0], [1], [2], [3], [4], [50]], np.float32)
+    asked = np.array([[0.0], [10]], np.float32)
+    assert oddness.distances_to(reference, asked) == pytest.approx([2, 8])
 
 
 @pytest.mark.parametrize("text", ["W 600", "10:55", "A. B. Clinic"])
@@ -113,12 +124,12 @@ def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):
     rows = np.array([described(grey) for grey in greys.values()])
     distance = oddness.distances(rows, manifest["group"].to_numpy())
     stem = manifest["file"].map(lambda file: Path(file).stem)
-    far = set(stem[oddness.far(distance)])
+    odd = set(stem[far(distance)])
     written = {
         Path(file).stem for file, grey in greys.items() if oddness.has_letters(grey)
     }
     planes = {"Y120", "19 no", "Y51", "Y104", "Y147", "Y250"}
-    assert (len(far), len(far & planes), "Y248" in far, "N1" in far) == (
+    assert (len(odd), len(odd & planes), "Y248" in odd, "N1" in odd) == (
         (11, 5, True, False)
     )
     labelled = {"31 no", "45 no", "46 no", "Y73", "Y46", "Y108", "Y162", "No14", "Y180"}

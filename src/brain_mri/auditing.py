@@ -12,17 +12,16 @@ import pandas as pd
 
 from brain_mri import review
 from brain_mri.classes import check_folders, label_of
-from brain_mri.duplicates import Grey, duplicate_pairs, fingerprint
+from brain_mri.duplicates import duplicate_pairs, fingerprint
 from brain_mri.errors import InputError, shown
 from brain_mri.groups import chains, conflicts, group_ids
-from brain_mri.images import CLASSES, ImageError, decode
+from brain_mri.images import CLASSES, ID_DIGITS, ImageError, decode, pixel_hash
 from brain_mri.ledger import read_rows
 from brain_mri.listing import LEFT_OUT, LEFT_OUT_COLUMNS, list_files, odd
 from brain_mri.progress import map_threads
 from brain_mri.review import Decision
 
 NAMED = 10  # rejected files in an error
-ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 EXCLUDED = "excluded in review.csv: "
 UNNAMED = "in no folder that classes names in params.yaml"
 
@@ -192,7 +191,7 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
         mode=image.mode,
         width=width,
         height=height,
-        pixels=_pixel_hash(image.grey),
+        pixels=pixel_hash(image.grey),
         fingerprint=fingerprint(image.grey),
         patient=image.patient,
     )
@@ -202,12 +201,6 @@ def _refused(seen: _Facts, reason: str) -> _Facts:
     """Say why a file is not used; what a person decided about it comes first."""
     decided = seen.decision.excluded
     return replace(seen, reason=f"{EXCLUDED}{decided}" if decided else reason)
-
-
-def _pixel_hash(grey: Grey) -> str:
-    # The shape too: a 2 x 8 and a 4 x 4 image have the same bytes in a row.
-    shape = f"{grey.shape[0]}x{grey.shape[1]}:".encode()
-    return hashlib.sha256(shape + np.ascontiguousarray(grey).tobytes()).hexdigest()
 
 
 def _check_classes(folder: Path, facts: Sequence[_Facts]) -> None:

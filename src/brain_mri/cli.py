@@ -7,19 +7,23 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from brain_mri import (
+    answers,
     classes,
     datasets,
+    exporting,
     freezing,
     gate,
     params,
     pipeline,
+    predicting,
     splitting,
     tables,
+    use,
     wording,
 )
 from brain_mri.errors import InputError
@@ -91,6 +95,83 @@ def check(
                 file.write(f"### brain-mri check\n\n{report}\n")
     if any(row.cause for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    model: Annotated[
+        Literal["champion", "scratch", "vgg", "both"],
+        typer.Option(help="Which network to ask."),
+    ] = "champion",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Called a tumour from here; as evaluated."),
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="Of the answer.")
+    ] = "table",
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Put a picture of each image there."),
+    ] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An exported model; needs no TensorFlow."),
+    ] = None,
+) -> None:
+    """Ask the trained networks about images; research software, not for diagnosis.
+
+    Exit status: 0 all were read, 1 some could not be, 2 it could not begin.
+
+    Examples:
+      brain-mri predict scan.png
+      brain-mri predict ~/ward7 --model both --format csv > ward7.csv
+      brain-mri predict ~/ward7 --explain pictures
+      brain-mri predict ~/ward7 --onnx exported/model.onnx
+    """
+    with clear_errors(status=2):
+        files = predicting.find(paths)
+        if not files:
+            raise InputError(f"{paths[0]}: expected images, found no file")
+        asked = use.exported(onnx, explain) if onnx else use.from_project(ROOT, model)
+        limit = asked.threshold if threshold is None else threshold
+        for warning in asked.warnings(limit):
+            typer.echo(warning, err=True)
+        seen = predicting.Tally()
+        found = predicting.predict(
+            files, asked.networks, asked.image_size, asked.likeness, explain
+        )
+        names = [network.name for network in asked.networks]
+        for line in answers.FORMS[form](seen.count(found), names, limit):
+            typer.echo(line)
+    if seen.unread:
+        typer.echo(f"{seen.unread} of {len(files)} could not be read", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    model: Annotated[
+        Literal["champion", "scratch", "vgg"], typer.Option(help="Which network.")
+    ] = "champion",
+) -> None:
+    """Write a network as ONNX, with all that its user must know beside it.
+
+    The scores are compared with Keras' on the test images first; a difference over
+    1e-5 ends it.
+
+    Example: brain-mri export --out exported
+    """
+    with clear_errors():
+        parity = use.export(ROOT, model, out)
+        typer.echo(
+            f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}\n"
+            f"Largest difference from Keras on {parity['images']} test images: "
+            f"{parity['largest_difference']:.1e}\n"
+            f"Next: brain-mri predict IMAGE --onnx {out / exporting.MODEL}"
+        )
 
 
 @app.command()
@@ -183,6 +264,8 @@ def clear_errors(status: int = 1) -> Iterator[None]:
     """Turn bad input into one line on stderr and an exit status."""
     try:
         yield
+    except BrokenPipeError:  # `| head` has seen enough; Click ends it quietly
+        raise
     except (InputError, OSError) as error:
         typer.echo(f"brain-mri: {error}", err=True)
         raise typer.Exit(status) from error

@@ -202,7 +202,7 @@ def crop_all(
 def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
     """Put the distance to the others in place of what describes a crop; flag it."""
     distance = oddness.distances(np.stack(table["oddness"].tolist()), groups)
-    odd = np.where(oddness.far(distance), "unlike the others", "")
+    odd = np.where(distance > oddness.fence(distance), "unlike the others", "")
     flags = [
         ";".join(filter(None, (*mine, far)))
         for mine, far in zip(table["flags"], odd.tolist(), strict=True)

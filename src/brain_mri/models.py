@@ -81,6 +81,25 @@ def head(vgg: keras.Model) -> keras.Model:
     return keras.Model(vgg.get_layer("features").output, vgg.output, name="head")
 
 
+def behind_offset(model: keras.Model) -> tuple[keras.Model, list[float]]:
+    """Split a network into an offset of each channel and what comes after it.
+
+    For export, which stumbles over the constant of VGG-16's preprocessing; of grey
+    images that preprocessing adds to each channel and does no more. The scratch network
+    has all inside layers: its offset is 0.
+
+    Returns:
+        The rest, which shares the model's layers, and the offset, shape (3,).
+    """
+    if model.name != "vgg":
+        return model, [0.0, 0.0, 0.0]
+    black = keras.ops.zeros((1, 1, 1, 3))
+    offset = keras.applications.vgg16.preprocess_input(black)
+    first = model.get_layer("block1_conv1")
+    rest = keras.Model(first.input, model.output, name=model.name)
+    return rest, keras.ops.convert_to_numpy(offset).ravel().tolist()
+
+
 def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras.Model:
     """Build a network by name and load its weights, for use and not for training.
 

@@ -100,10 +100,24 @@ def distances(
     return np.round(others.mean(axis=1, dtype=np.float64), 3)
 
 
-def far(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Say which values lie above Tukey's upper fence, shape (n,)."""
+def distances_to(
+    reference: npt.NDArray[np.float32], described: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Return the mean distance of each image to the five nearest of a reference.
+
+    Args:
+        reference: `features` of five images or more, one a group, shape (m, d).
+        described: those of the images in question, shape (n, d).
+    """
+    search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(reference)
+    gaps, _ = search.kneighbors(described)
+    return np.round(gaps.mean(axis=1, dtype=np.float64), 3)
+
+
+def fence(values: npt.NDArray[np.float64]) -> float:
+    """Return Tukey's upper fence: what lies above it is far from the others."""
     lower, upper = np.percentile(values, (25, 75))
-    return values > upper + FENCE * (upper - lower)
+    return float(upper + FENCE * (upper - lower))
 
 
 def _letters(stats: npt.NDArray) -> npt.NDArray[np.int64]:

@@ -26,8 +26,13 @@ Rgb = npt.NDArray[np.uint8]
 
 def strip(tiles: Sequence[npt.NDArray[np.uint8]]) -> str:
     """Join tiles, grey or RGB, TILE px a side, to one PNG as a data URI."""
+    return data_uri(png(tiles))
+
+
+def png(tiles: Sequence[npt.NDArray[np.uint8]], side: int = TILE) -> bytes:
+    """Join tiles, grey or RGB, `side` px a side, to one PNG."""
     grey = all(tile.ndim == 2 for tile in tiles)
-    gap = np.full((TILE, GAP) if grey else (TILE, GAP, 3), WHITE, np.uint8)
+    gap = np.full((side, GAP) if grey else (side, GAP, 3), WHITE, np.uint8)
     parts: list[npt.NDArray[np.uint8]] = []
     for tile in tiles:
         parts += [gap, tile if grey or tile.ndim == 3 else _rgb(tile)]
@@ -36,41 +41,41 @@ def strip(tiles: Sequence[npt.NDArray[np.uint8]]) -> str:
         image = image.quantize(COLOURS, dither=Image.Dither.NONE)
     content = io.BytesIO()
     image.save(content, format="PNG", optimize=True)
-    return data_uri(content.getvalue())
+    return content.getvalue()
 
 
-def data_uri(png: bytes) -> str:
+def data_uri(content: bytes) -> str:
     """Return a PNG as a data URI, so that a page needs no file beside it."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
-def tile(image: Grey) -> Grey:
-    """Bring a square image to TILE px a side."""
-    how = cv2.INTER_AREA if len(image) > TILE else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(image, (TILE, TILE), interpolation=how), np.uint8)
+def tile(image: Grey, side: int = TILE) -> Grey:
+    """Bring a square image to `side` px."""
+    how = cv2.INTER_AREA if len(image) > side else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(image, (side, side), interpolation=how), np.uint8)
 
 
-def framed(image: Grey, box: Box) -> Rgb:
+def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
     """Fit a whole image of any shape into a tile, and draw the box that was cropped."""
     height, width = image.shape
-    scale = TILE / max(height, width)
+    scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = _rgb(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
     corners = [round(edge * scale) for edge in (box.x0, box.y0, box.x1, box.y1)]
     x0, y0 = corners[0], corners[1]
     x1, y1 = min(corners[2], size[0]) - 1, min(corners[3], size[1]) - 1
     cv2.rectangle(small, (x0, y0), (x1, y1), BOX_COLOUR, 1)
-    out = np.full((TILE, TILE, 3), WHITE, np.uint8)
-    top, left = (TILE - size[1]) // 2, (TILE - size[0]) // 2
+    out = np.full((side, side, 3), WHITE, np.uint8)
+    top, left = (side - size[1]) // 2, (side - size[0]) // 2
     out[top : top + size[1], left : left + size[0]] = small
     return out
 
 
-def heated(image: Grey, heat: Grey) -> Rgb:
+def heated(image: Grey, heat: Grey, side: int = TILE) -> Rgb:
     """Lay a heat map, 0-255, over an image: where it is 0 the image stays as it is."""
-    hot = np.asarray(cv2.resize(heat, (TILE, TILE), interpolation=cv2.INTER_LINEAR))
+    hot = np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
     share = (0.65 * hot / 255)[..., np.newaxis]
-    mixed = _rgb(tile(image)) * (1 - share) + HEAT[hot] * share
+    mixed = _rgb(tile(image, side)) * (1 - share) + HEAT[hot] * share
     return np.round(mixed).astype(np.uint8)
 
 

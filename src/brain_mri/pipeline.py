@@ -94,7 +94,8 @@ def check_params(root: Path) -> None:
         # a stage that shows the parameters, as report does, lists more than it takes
         names = {key: key.split(".")[-1] for key in stage.params}
         takes |= {k: annotations[n] for k, n in names.items() if n in annotations}
-    takes |= dict.fromkeys(templates(root), Annotated[str, MinLen(1)])
+    for name in templates(root):
+        takes.setdefault(name, Annotated[str, MinLen(1)])
     values = params.load(root / params.FILE)
     rules.read(values)
     values.pop(rules.SECTION, None)

@@ -37,6 +37,14 @@ def arrays(
     )
 
 
+def rounded(probability: float) -> float:
+    """Keep 7 significant digits, as many as float32 has.
+
+    Fewer decimals would lose a rank among tiny scores.
+    """
+    return float(f"{probability:.7g}")
+
+
 def table(
     outputs: Mapping[str, tuple[pd.DataFrame, npt.NDArray]], threshold: float
 ) -> pd.DataFrame:
@@ -48,9 +56,8 @@ def table(
         threshold: y_score from which an image is called a tumour.
 
     Returns:
-        Columns image_id, group, part, y_true, y_score (7 significant digits, as many
-        as float32 has, or a rank among tiny scores would be lost) and y_pred, sorted
-        by image in each part.
+        Columns image_id, group, part, y_true, y_score (`rounded`) and y_pred, sorted by
+        image in each part.
 
     Raises:
         InputError: a probability is NaN or infinite.
@@ -59,7 +66,7 @@ def table(
     for part, (index, probability) in outputs.items():
         table = index[["image_id", "group", "y_true"]].copy()
         table.insert(2, "part", part)
-        table["y_score"] = [float(f"{p:.7g}") for p in probability[:, 0]]
+        table["y_score"] = [rounded(p) for p in probability[:, 0]]
         odd = table[~np.isfinite(table["y_score"])]
         if len(odd):
             raise InputError(

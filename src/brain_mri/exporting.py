@@ -1,0 +1,225 @@
+"""Turn a trained network into one ONNX file that takes grey crops, and describe it."""
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_mri import tables
+from brain_mri.errors import InputError
+from brain_mri.images import CLASSES
+from brain_mri.predicting import Likeness, Network
+
+MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"
+PARITY = 1e-5  # largest difference from Keras
+INPUT, OUTPUT = "image", "probability"
+EXTRA = "pip install -e '.[onnx]'"
+
+
+def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
+    """Write a network as ONNX: uint8 grey crops to probabilities, any number at once.
+
+    Keras exports the layers from floats in three channels on; in front of them go the
+    cast, the repetition of the grey channel and the offset that VGG-16's preprocessing
+    adds. Exported with that preprocessing inside, the constant became a second input.
+
+    Args:
+        core: a Keras model, from (n, size, size, 3) float32.
+        offset: added to each channel first, shape (3,).
+        path: the file.
+
+    Raises:
+        InputError: the extra `onnx` is not installed.
+    """
+    try:
+        import onnx
+        import tf2onnx  # noqa: F401  (Keras exports by way of it)
+    except ImportError:
+        raise InputError(f"export needs tf2onnx and onnxruntime: {EXTRA}") from None
+    size = core.input_shape[1]
+    core.predict_on_batch(np.zeros((1, size, size, 3), np.float32))  # or Keras refuses
+    with contextlib.redirect_stdout(io.StringIO()):
+        core.export(path, format="onnx", verbose=False)
+    model = onnx.load(path)
+    _put_in_front(model.graph, size, offset)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def _put_in_front(graph: Any, size: int, offset: Sequence[float]) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    [inside], [end] = list(graph.input), list(graph.output)
+    for node in graph.node:
+        node.input[:] = ["rgb" if name == inside.name else name for name in node.input]
+    before = [
+        helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["floats", "last_axis"], ["grey"]),
+        helper.make_node("Concat", ["grey"] * 3, ["repeated"], axis=-1),
+        helper.make_node("Add", ["repeated", "offset"], ["rgb"]),
+    ]
+    after = helper.make_node("Squeeze", [end.name, "last_axis"], [OUTPUT])
+    nodes = [*before, *graph.node, after]
+    image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", size, size])
+    answer = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"])
+    for field, values in (
+        (graph.node, nodes),
+        (graph.input, [image]),
+        (graph.output, [answer]),
+    ):
+        del field[:]
+        field.extend(values)
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([-1], np.int64), "last_axis"),
+            numpy_helper.from_array(np.array(offset, np.float32), "offset"),
+        ]
+    )
+
+
+def open_onnx(path: Path, name: str, size: int) -> Network:
+    """Open an exported file for scoring; it cannot be asked for heat maps.
+
+    Raises:
+        InputError: onnxruntime is not installed, or the file is not an export of ours.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError(f"--onnx needs onnxruntime: {EXTRA}") from None
+    try:
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), providers=["CPUExecutionProvider"]
+        )
+    # onnxruntime's own exceptions share no base but this one
+    except Exception as error:
+        raise InputError(f"{path}: expected an ONNX model ({_plain(error)})") from error
+    shapes = {one.name: one.shape[1:] for one in session.get_inputs()}
+    if shapes != {INPUT: [size, size]}:
+        raise InputError(
+            f"{path}: expected one input '{INPUT}' of {size} x {size} px, as "
+            f"{FACTS} says, found {shapes}; export again"
+        )
+
+    def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        [found] = session.run([OUTPUT], {INPUT: crops})
+        return np.asarray(found, np.float32)
+
+    return Network(name, score)
+
+
+def largest_difference(a: Network, b: Network, crops: npt.NDArray[np.uint8]) -> float:
+    """Compare two networks on crops, uint8 (n, size, size), in batches."""
+    worst = 0.0
+    for start in range(0, len(crops), 64):
+        chunk = np.asarray(crops[start : start + 64])
+        worst = max(worst, float(abs(a.score(chunk) - b.score(chunk)).max()))
+    return worst
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Read the description beside an exported file.
+
+    Raises:
+        InputError: it is not there or says too little, or belongs to another file.
+    """
+    described = tables.read_json(path.parent / FACTS)
+    try:
+        size, threshold = described["input"]["shape"][1], described["threshold"]
+        wanted = {"sha256": described["sha256"], "size": int(size)}
+        float(threshold)
+    except (KeyError, TypeError, IndexError, ValueError):
+        raise InputError(
+            f"{path.parent / FACTS}: expected what `brain-mri export` writes; "
+            "export again"
+        ) from None
+    if digest(path) != wanted["sha256"]:
+        raise InputError(
+            f"{path}: is not the file that {FACTS} beside it describes; export again"
+        )
+    return described
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        InputError: it is not there.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def description(
+    *,
+    name: str,
+    title: str,
+    size: int,
+    threshold: float,
+    vgg_weights: str,
+    test: Mapping[str, Any],
+    data: Mapping[str, str],
+    notes: Sequence[str],
+    parity: Mapping[str, Any],
+    sha256: str,
+) -> dict[str, Any]:
+    """Say what somebody who has only the file must know."""
+    return {
+        "name": name,
+        "title": title,
+        "use": "Research software, not for diagnosis.",
+        "sha256": sha256,
+        "input": {
+            "name": INPUT,
+            "dtype": "uint8",
+            "shape": ["n", size, size],
+            "meaning": "grey levels 0-255 of the head, cropped as brain_mri.cropping "
+            f"does and stretched to {size} x {size} px by area; all further "
+            "preprocessing is inside",
+        },
+        "output": {
+            "name": OUTPUT,
+            "dtype": "float32",
+            "shape": ["n"],
+            "meaning": f"probability of '{CLASSES[1]}', a tumour",
+        },
+        "classes": list(CLASSES),
+        "threshold": threshold,
+        "vgg_weights": vgg_weights if name == "vgg" else None,
+        "test": dict(test),
+        "data": dict(data),
+        "notes": list(notes),
+        "parity_with_keras": dict(parity),
+        "licence": {
+            "code": "MIT",
+            "weights": "CC BY 4.0 (VGG-16, Visual Geometry Group, Oxford), head: MIT"
+            if name == "vgg" and vgg_weights == "imagenet"
+            else "MIT; the images that they were trained on have their own terms",
+        },
+    }
+
+
+def write_likeness(likeness: Likeness, path: Path) -> None:
+    """Write what training images look like, to warn of one that looks otherwise."""
+    np.savez_compressed(
+        path, described=likeness.described.astype(np.float16), limit=likeness.limit
+    )
+
+
+def read_likeness(path: Path) -> Likeness | None:
+    """Read what `write_likeness` wrote; none where it is not there."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        return Likeness(stored["described"].astype(np.float32), float(stored["limit"]))
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,175 @@
+"""The networks of the last run answer as they were evaluated, exported too."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import commit, run
+from PIL import Image
+
+pytest.importorskip("tf2onnx")
+MODELS = ("scratch", "vgg")
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+"""
+
+
+def brain_mri(folder, *arguments, **more):
+    return run(folder, "brain-mri", *arguments, **more)
+
+
+def refused(folder, *arguments, status=2):
+    """The one line with which a command ends that cannot begin."""
+    result = brain_mri(folder, *arguments, check=False)
+    assert result.returncode == status
+    assert "Traceback" not in result.stderr
+    lines = [
+        line for line in result.stderr.splitlines() if line.startswith("brain-mri")
+    ]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def test_files(project):
+    """Image id to file, of the test part, and what evaluation said of it."""
+    manifest = pd.read_csv(project / "data/manifest.csv", dtype=str)
+    file_of = manifest.set_index("image_id")["file"]
+    tables = {}
+    for model in MODELS:
+        table = pd.read_csv(project / f"metrics/{model}_predictions.csv", dtype=str)
+        table = table[table["part"] == "test"]
+        tables[model] = pd.Series(
+            table["y_score"].astype(float).to_numpy(),
+            index="data/phantom/" + file_of[table["image_id"]],
+        )
+    return tables
+
+
+@pytest.fixture(scope="module")
+def exported(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    for model in MODELS:
+        brain_mri(project, "export", "--out", folder / model, "--model", model)
+    return folder
+
+
+def scores(result, model):
+    rows = json.loads(result.stdout)
+    assert not any(row["error"] for row in rows)
+    return pd.Series({row["file"]: row[model]["probability"] for row in rows})
+
+
+def test_scores_are_those_of_the_evaluation(project, test_files):
+    files = test_files["scratch"].index
+    result = brain_mri(
+        project, "predict", *files, "--model", "both", "--format", "json"
+    )
+    for model in MODELS:
+        difference = scores(result, model) - test_files[model]
+        assert difference.abs().max() < 1e-6
+        assert len(difference) == len(files)
+    assert "not pretrained" in result.stderr
+    assert "not for diagnosis" in result.stderr
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_export_answers_alike_without_tensorflow(
+    project, test_files, exported, tmp_path, model
+):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TENSORFLOW)
+    files = [project / file for file in test_files[model].index]
+    result = brain_mri(
+        tmp_path,  # no project here
+        "predict",
+        *files,
+        "--onnx",
+        exported / model / "model.onnx",
+        "--format",
+        "json",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    )
+    found = scores(result, model).to_numpy() - test_files[model].to_numpy()
+    assert abs(found).max() < 1e-5
+
+
+def test_an_export_says_what_it_is(project, exported):
+    facts = json.loads((exported / "vgg" / "model.json").read_text())
+    model = (exported / "vgg" / "model.onnx").read_bytes()
+    assert facts["sha256"] == hashlib.sha256(model).hexdigest()
+    assert facts["use"] == "Research software, not for diagnosis."
+    assert facts["classes"] == ["no", "yes"]
+    assert facts["threshold"] == 0.5
+    assert facts["vgg_weights"] == "random"
+    assert facts["parity_with_keras"]["largest_difference"] <= 1e-5
+    metrics = json.loads((project / "metrics/vgg.json").read_text())["test"]
+    assert facts["test"]["accuracy_low"] == metrics["accuracy_low"]
+    assert facts["test"]["n_groups"] == metrics["n_groups"]
+    assert len(facts["data"]["md5"]) == len(".dir") + 32
+    assert any("drawn phantoms" in note for note in facts["notes"])
+    assert "not for diagnosis" in (exported / "vgg" / "model-card.md").read_text()
+
+
+def test_bad_files_among_good_ones_end_in_status_1(project, tmp_path):
+    shutil.copytree(project / "data/phantom/no", tmp_path / "scans")
+    (tmp_path / "scans" / "a b;'é.png").write_bytes(b"")
+    result = brain_mri(project, "predict", tmp_path / "scans", check=False)
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
+    assert len(lines) == 1 + len(list((tmp_path / "scans").iterdir()))
+    assert sum("empty file" in line for line in lines) == 1
+    assert "1 of" in result.stderr
+
+
+def test_explanations_of_both_networks(project, test_files, tmp_path):
+    [file, *_] = test_files["scratch"].index
+    brain_mri(
+        project, "predict", file, "--model", "both", "--explain", tmp_path / "why"
+    )
+    [picture] = (tmp_path / "why").iterdir()
+    with Image.open(picture) as image:
+        assert image.width > 4 * image.height  # whole, crop, two heat maps
+
+
+def test_the_threshold_can_be_told(project, test_files):
+    [file, *_] = test_files["scratch"].index
+    for threshold, says in (("0", "yes"), ("1", "no")):
+        answer = brain_mri(project, "predict", file, "--threshold", threshold).stdout
+        assert answer.splitlines()[1].split()[1] == says
+
+
+def test_what_cannot_begin_ends_in_one_line_and_status_2(project, exported, tmp_path):
+    image = project / "data/phantom/no"
+    (tmp_path / "empty").mkdir()
+    assert "found no file" in refused(project, "predict", tmp_path / "empty")
+    assert "dvc repro first" in refused(tmp_path, "predict", image)
+    onnx = exported / "scratch" / "model.onnx"
+    assert "--explain" in refused(
+        project, "predict", image, "--onnx", onnx, "--explain", tmp_path / "x"
+    )
+    shutil.copytree(exported / "scratch", tmp_path / "edited")
+    with (tmp_path / "edited" / "model.onnx").open("ab") as file:
+        file.write(b"more")
+    told = refused(project, "predict", image, "--onnx", tmp_path / "edited/model.onnx")
+    assert "is not the file that model.json" in told
+
+
+def test_an_export_replaces_nothing(project, exported):
+    there = exported / "scratch"
+    told = refused(project, "export", "--out", there, status=1)
+    assert "exists already" in told
+
+
+def test_dvc_finds_the_champion(project, tmp_path):
+    run(tmp_path, "git", "clone", "-q", project, "clone")  # a tag is a registration
+    run(tmp_path / "clone", "dvc", "cache", "dir", project / ".dvc" / "cache")
+    commit(tmp_path / "clone", "the cache of the project")
+    run(tmp_path / "clone", "git", "tag", "-a", "champion@v1.0.0", "-m", "first")
+    run(tmp_path, "dvc", "artifacts", "get", "clone", "champion", "-o", "got")
+    assert [path.name for path in (tmp_path / "got").iterdir()] == [
+        "scratch.weights.h5"
+    ]
