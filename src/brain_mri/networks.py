@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,6 @@ import yaml
 from brain_mri import arrays, oddness, tables
 from brain_mri.errors import InputError
 from brain_mri.predicting import Likeness, Network
-
-if TYPE_CHECKING:
-    import keras
 
 DATA, MODELS = Path("data"), Path("models")
 CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.weights.h5"}
@@ -67,8 +64,8 @@ def trained(root: Path) -> Trained:
         ) from None
 
 
-def load(root: Path, name: str, image_size: int) -> "keras.Model":
-    """Load one network of the last run, float32. This loads TensorFlow.
+def load(root: Path, name: str, image_size: int) -> Any:
+    """Load one network of the last run, a float32 Keras model; loads TensorFlow.
 
     Raises:
         InputError: its weights are not there, or do not fit.
@@ -83,8 +80,8 @@ def load(root: Path, name: str, image_size: int) -> "keras.Model":
     return models.load(name, image_size, convolutions, folder)
 
 
-def network(model: "keras.Model") -> Network:
-    """Make a loaded network ready to be asked for scores and heat maps."""
+def network(model: Any) -> Network:
+    """Make a loaded Keras model ready to be asked for scores and heat maps."""
     from brain_mri import explain, training
 
     def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
