@@ -35,7 +35,7 @@ def refused(folder, *arguments, status=2):
 
 
 @pytest.fixture(scope="module")
-def test_files(project):
+def evaluated(project):
     """Image id to file, of the test part, and what evaluation said of it."""
     manifest = pd.read_csv(project / "data/manifest.csv", dtype=str)
     file_of = manifest.set_index("image_id")["file"]
@@ -64,13 +64,13 @@ def scores(result, model):
     return pd.Series({row["file"]: row[model]["probability"] for row in rows})
 
 
-def test_scores_are_those_of_the_evaluation(project, test_files):
-    files = test_files["scratch"].index
+def test_scores_are_those_of_the_evaluation(project, evaluated):
+    files = evaluated["scratch"].index
     result = brain_mri(
         project, "predict", *files, "--model", "both", "--format", "json"
     )
     for model in MODELS:
-        difference = scores(result, model) - test_files[model]
+        difference = scores(result, model) - evaluated[model]
         assert difference.abs().max() < 1e-6
         assert len(difference) == len(files)
     assert "not pretrained" in result.stderr
@@ -79,10 +79,10 @@ def test_scores_are_those_of_the_evaluation(project, test_files):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_export_answers_alike_without_tensorflow(
-    project, test_files, exported, tmp_path, model
+    project, evaluated, exported, tmp_path, model
 ):
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TENSORFLOW)
-    files = [project / file for file in test_files[model].index]
+    files = [project / file for file in evaluated[model].index]
     result = brain_mri(
         tmp_path,  # no project here
         "predict",
@@ -93,7 +93,7 @@ def test_an_export_answers_alike_without_tensorflow(
         "json",
         PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
     )
-    found = scores(result, model).to_numpy() - test_files[model].to_numpy()
+    found = scores(result, model).to_numpy() - evaluated[model].to_numpy()
     assert abs(found).max() < 1e-5
 
 
@@ -125,8 +125,8 @@ def test_bad_files_among_good_ones_end_in_status_1(project, tmp_path):
     assert "1 of" in result.stderr
 
 
-def test_explanations_of_both_networks(project, test_files, tmp_path):
-    [file, *_] = test_files["scratch"].index
+def test_explanations_of_both_networks(project, evaluated, tmp_path):
+    [file, *_] = evaluated["scratch"].index
     brain_mri(
         project, "predict", file, "--model", "both", "--explain", tmp_path / "why"
     )
@@ -135,8 +135,8 @@ def test_explanations_of_both_networks(project, test_files, tmp_path):
         assert image.width > 4 * image.height  # whole, crop, two heat maps
 
 
-def test_the_threshold_can_be_told(project, test_files):
-    [file, *_] = test_files["scratch"].index
+def test_the_threshold_can_be_told(project, evaluated):
+    [file, *_] = evaluated["scratch"].index
     for threshold, says in (("0", "yes"), ("1", "no")):
         answer = brain_mri(project, "predict", file, "--threshold", threshold).stdout
         assert answer.splitlines()[1].split()[1] == says
