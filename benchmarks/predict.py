@@ -1,10 +1,10 @@
-"""How long `brain-mri predict` takes to start, how fast it is, how much memory it needs.
+"""How fast `brain-mri predict` starts and answers, and how much memory it needs.
 
 Run in the project after `dvc repro` and `brain-mri export` (see benchmarks/README.md):
     python benchmarks/predict.py exported/model.onnx
 
-Keras and ONNX answer for the champion. The images are those of data/phantom, linked under
-new names as often as needed: neither time nor memory depends on what is in them.
+Keras and ONNX answer for the champion. The images are those of data/phantom, linked
+under new names as often as needed: time and memory do not depend on what they show.
 """
 
 import argparse
