@@ -1,5 +1,6 @@
 """Load the networks of the last run, as dvc.lock records it, for use on new images."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ def load(root: Path, name: str, image_size: int) -> Any:
     for path in (folder, convolutions):
         if not path.exists():
             raise InputError(f"{path}: not there; dvc repro, or dvc pull, brings it")
+    # TensorFlow's start-up notes would hide the answers
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brain_mri import models, training
 
     training.prepare(seed=0)  # nothing here is random; always float32
