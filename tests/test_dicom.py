@@ -375,6 +375,7 @@ def write_dicom_set(folder):
 def forms(patients):
     """Return every text that would tell a patient: the elements, and plain hashes."""
     plain = {value for patient in patients for value in secrets_of(patient).values()}
+    plain |= set(SECRETS.values())
     plain |= {part for value in plain for part in value.split("^") if len(part) > 4}
     found = {
         text.encode(encoding) for text in plain for encoding in ("utf-8", "utf-16-le")

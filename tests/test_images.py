@@ -179,6 +179,7 @@ def stated(path: Path, width: int, height: int) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_picture_of_the_largest_size_is_read_and_one_more_row_is_not(
     tmp_path: Path,
 ) -> None:
