@@ -204,6 +204,20 @@ def test_a_file_of_too_many_bytes_is_not_read(tmp_path: Path) -> None:
         decode(path)
 
 
+def test_slow_files_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.good()["jp2"] + bytes(8_000_000))
+    with pytest.raises(ImageError, match="JPEG 2000 of more than 8,000,000 bytes"):
+        decode(path)
+    jpeg = damaged.encoded(GREY, "JPEG", progressive=True)
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    path.write_bytes(jpeg[:-2] + 20 * last + jpeg[-2:])
+    assert decode(path).grey.shape == RAMP.shape
+    path.write_bytes(jpeg[:-2] + 100 * last + jpeg[-2:])
+    with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
+        decode(path)
+
+
 def test_a_file_that_may_not_be_read_is_named_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
