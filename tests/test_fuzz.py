@@ -98,7 +98,9 @@ def test_flipped_bytes_are_an_image_or_a_reason(tmp_path):
 
 
 @needs_proc
-@pytest.mark.parametrize("kind", ["alpha", "deep", "float", "dicom", "palette"])
+@pytest.mark.parametrize(
+    "kind", ["alpha", "deep", "float", "dicom", "palette", "jpeg2000"]
+)
 def test_the_largest_images_take_a_gigabyte_at_most(tmp_path, kind):
     (tmp_path / "large").write_bytes(large(kind))
     seen, errors = work("one", tmp_path / "large")
@@ -119,6 +121,8 @@ def large(kind):
     image = Image.fromarray(grey)
     if kind == "alpha":
         return damaged.encoded(image.convert("RGBA"), "PNG", compress_level=1)
+    if kind == "jpeg2000":
+        return damaged.encoded(Image.merge("RGB", [image] * 3), "JPEG2000")
     if kind == "palette":
         palette = image.convert("P")
         return damaged.encoded(palette, "PNG", transparency=0, compress_level=1)
@@ -133,7 +137,7 @@ def large(kind):
 
 def look(folder, out):
     """Audit and crop a folder; return the manifest and the crops' bytes."""
-    manifest = auditing.audit(folder).manifest
+    manifest = auditing.audit(folder, {"no": "no", "yes": "yes"}, {}).manifest
     cropping.crop_all(folder, manifest, out, 64)
     crops = {p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*.png"))}
     return manifest.set_index("file"), crops

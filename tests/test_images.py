@@ -172,6 +172,7 @@ def stated(path: Path, width: int, height: int) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_picture_of_the_largest_size_is_read_and_one_more_row_is_not(
     tmp_path: Path,
 ) -> None:
@@ -193,6 +194,20 @@ def test_a_file_of_too_many_bytes_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(MAX_BYTES + 1)  # takes no room on the disk
     with pytest.raises(ImageError, match="200,000,001 bytes, more than 200,000,000"):
+        decode(path)
+
+
+def test_slow_files_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.good()["jp2"] + bytes(8_000_000))
+    with pytest.raises(ImageError, match="JPEG 2000 of more than 8,000,000 bytes"):
+        decode(path)
+    jpeg = damaged.encoded(GREY, "JPEG", progressive=True)
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    path.write_bytes(jpeg[:-2] + 20 * last + jpeg[-2:])
+    assert decode(path).grey.shape == RAMP.shape
+    path.write_bytes(jpeg[:-2] + 100 * last + jpeg[-2:])
+    with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
         decode(path)
 
 

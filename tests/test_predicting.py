@@ -62,7 +62,7 @@ def test_a_bad_file_has_a_row_and_stops_no_other(heads, tmp_path):
     assert [bool(row.scores) for row in rows] == [True, False, False, False, True]
     assert [row.reason.split(" (")[0] for row in rows[1:4]] == [
         "empty file",
-        "not an image",
+        "not an image of a known kind",
         "not a regular file",
     ]
 

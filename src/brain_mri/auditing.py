@@ -231,9 +231,11 @@ def _pairs(
         "review": chains([fact.decision.group for fact in good]),
         "patient": chains([fact.patient for fact in good]),
     }
+    found = dict(zip(map(tuple, pictures.tolist()), kinds, strict=True))
     for kind, pairs in joined.items():
-        kinds += [kind] * len(pairs)
-    return np.concatenate([pictures, *joined.values()]), kinds
+        for pair in map(tuple, pairs.tolist()):
+            found.setdefault(pair, kind)  # that it is one picture says more
+    return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
 
 
 def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:

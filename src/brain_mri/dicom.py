@@ -26,7 +26,14 @@ from pydicom.pixels.processing import (
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from brain_mri.grey import Decoded, ImageError, check_size, pointwise, stretch
+from brain_mri.grey import (
+    MAX_SLOW_BYTES,
+    Decoded,
+    ImageError,
+    check_size,
+    pointwise,
+    stretch,
+)
 
 NEEDED = (
     "Rows",
@@ -57,9 +64,6 @@ READ = [
 ]
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
-
-# Run lengths are read in Python, JPEG 2000 is slow: 2 s for so much of them.
-MAX_COMPRESSED = 8_000_000  # bytes of the file
 
 # What stands for "no name", without regard to case, spaces and signs.
 NOBODY = (
@@ -138,9 +142,9 @@ def _check_syntax(content: bytes) -> None:
     if not readable:
         known = syntax.name if syntax.name != str(syntax) else "a way not known"
         raise ImageError(f"DICOM compressed as {known}, for which there is no decoder")
-    if syntax.is_encapsulated and len(content) > MAX_COMPRESSED:
+    if syntax.is_encapsulated and len(content) > MAX_SLOW_BYTES:
         raise ImageError(
-            f"compressed DICOM of {len(content):,} bytes, more than {MAX_COMPRESSED:,}"
+            f"compressed DICOM of {len(content):,} bytes, more than {MAX_SLOW_BYTES:,}"
         )
 
 

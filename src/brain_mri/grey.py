@@ -17,6 +17,10 @@ MAX_PIXELS = 25_000_000
 # Of the file: four channels of 16 bits a pixel, uncompressed, and nothing holds more.
 MAX_BYTES = 8 * MAX_PIXELS
 
+# Of a file in JPEG 2000, or of a compressed DICOM file, whose run lengths are read in
+# Python: so much takes 1.5 s.
+MAX_SLOW_BYTES = 8_000_000
+
 BLOCK = 1 << 18  # pixels that are worked on in float64 at once
 
 

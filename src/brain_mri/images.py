@@ -14,7 +14,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from brain_mri.errors import InputError, writing
-from brain_mri.grey import MAX_BYTES, MAX_PIXELS, Decoded, check_size, stretch
+from brain_mri.grey import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SLOW_BYTES,
+    Decoded,
+    check_size,
+    stretch,
+)
 from brain_mri.grey import ImageError as ImageError  # also handed on
 
 CLASSES = ("no", "yes")
@@ -26,6 +33,8 @@ ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+MAX_SCANS = 100  # of a JPEG file; a progressive one has about ten
 
 WORDS = 200  # letters of a decoder's complaint
 
@@ -123,6 +132,7 @@ def _picture(content: bytes) -> Decoded:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
+            _check_cost(image.format or "", content)
             ImageOps.exif_transpose(image, in_place=True)
             grey = _to_grey(image)
             # Pillow turns it round itself, but for deep pixels.
@@ -139,6 +149,15 @@ def _picture(content: bytes) -> Decoded:
         raise ImageError(f"more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:
         raise ImageError(f"damaged image: {_words(error)}") from None
+
+
+def _check_cost(form: str, content: bytes) -> None:
+    """Refuse what a few pixels or bytes make slow."""
+    if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
+        raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
+    # Each is a pass over all pixels, also if it changes none.
+    if form == "JPEG" and content.count(b"\xff\xda") > MAX_SCANS:
+        raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
 
 
 def _white_is_zero(image: Image.Image) -> bool:
