@@ -188,3 +188,7 @@ def test_folders_that_no_class_names_are_told(folder, tmp_path):
     result = brain_mri(folder, "add", source)
     assert "classes in params.yaml names no such folder: pituitary/" in result.stderr
     assert "2 files in data/raw/scans, 0 left out" in result.stdout
+
+
+def test_the_version_is_that_of_the_package(tmp_path):
+    assert run(tmp_path, "brain-mri", "--version").stdout == "brain-mri 0.1.0\n"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,7 +31,6 @@ from brain_mri.errors import InputError
 from brain_mri.listing import LEFT_OUT, list_files
 
 app = typer.Typer(
-    help="Compare a network trained from scratch with a pretrained one on few images.",
     epilog="Research software, not for diagnosis.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,6 +38,25 @@ app = typer.Typer(
 )
 ROOT = Path()
 RAW = Path("data/raw")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version of the package, and end."""
+    if wanted:
+        typer.echo(f"brain-mri {metadata.version('brain-mri')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=print_version, is_eager=True, help="Say it and end."
+        ),
+    ] = False,
+) -> None:
+    """Compare a network trained from scratch with a pretrained one on few images."""
 
 
 @app.command("params")
@@ -80,6 +99,8 @@ def check(
     ] = "",
 ) -> None:
     """Check metrics/ and dvc.lock against the section `check` of params.yaml.
+
+    Example: brain-mri check --against main
 
     Needs no data and no training. Exit status: 0 all pass, 1 a check fails, 2 cannot
     check.
