@@ -74,6 +74,8 @@ def test_scores_are_those_of_the_evaluation(project, evaluated):
         assert difference.abs().max() < 1e-6
         assert len(difference) == len(files)
     assert "not pretrained" in result.stderr
+    for row in json.loads(result.stdout):  # stderr may be lost on the way
+        assert "VGG-16 not pretrained" in row["notes"]
     assert "not for diagnosis" in result.stderr
 
 

@@ -161,7 +161,12 @@ def predict(
             typer.echo(warning, err=True)
         seen = predicting.Tally()
         found = predicting.predict(
-            files, asked.networks, asked.image_size, asked.likeness, explain
+            files,
+            asked.networks,
+            asked.image_size,
+            asked.likeness,
+            explain,
+            asked.caveats,
         )
         names = [network.name for network in asked.networks]
         for line in answers.FORMS[form](seen.count(found), names, limit):

@@ -7,7 +7,7 @@ score there. Images pass through in batches, so that a folder of any size fits.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,7 @@ def predict(
     size: int,
     likeness: Likeness | None = None,
     explanations: Path | None = None,
+    caveats: tuple[str, ...] = (),
 ) -> Iterator[Prediction]:
     """Score files one batch at a time, in their order; one bad file stops no other.
 
@@ -123,6 +124,7 @@ def predict(
         likeness: of the training images; without it nothing is said of it.
         explanations: a folder for a picture each: the image with the box that was cut
             out, the crop, and Grad-CAM of each network that has it.
+        caveats: what holds of every answer, for its notes.
     """
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -134,7 +136,10 @@ def predict(
                 *pool.map(lambda file: _prepare(file, size, bool(explanations)), chunk)
             ]
             good = [one for one in batch if isinstance(one, _Prepared)]
-            scored = iter(_score(good, networks, likeness, explanations))
+            scored = (
+                replace(one, notes=one.notes + caveats)
+                for one in _score(good, networks, likeness, explanations)
+            )
             for one in batch:
                 yield next(scored) if isinstance(one, _Prepared) else one
             bar.update(len(batch))

@@ -26,6 +26,11 @@ class Asked:
     vgg_weights: str | None
     likeness: Likeness | None
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the notes of every answer must say."""
+        return ("VGG-16 not pretrained",) if self.vgg_weights == "random" else ()
+
     def warnings(self, threshold: float) -> Iterator[str]:
         """Say what the reader of the answers must know."""
         yield f"Called a tumour ('yes') from a probability of {threshold:g}."
