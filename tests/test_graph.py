@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, run
 
-from brain_mri import params, pipeline, rules
+from brain_mri import networks, params, pipeline, rules
 
 STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
 VALUES = params.load(ROOT / "params.yaml")
@@ -159,6 +159,13 @@ def test_no_stage_loads_tensorflow_before_its_parameters_are_checked():
 
 def test_the_committed_parameters_are_good():
     pipeline.check_params(ROOT)
+
+
+def test_predict_loads_the_weights_that_were_evaluated():
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["evaluate"]
+    named = {key: item["convolutions"] for key, item in graph["foreach"].items()}
+    found = {key: path.as_posix() for key, path in networks.CONVOLUTIONS.items()}
+    assert found == named
 
 
 def test_every_stage_says_what_it_does():
