@@ -28,7 +28,7 @@ test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (20 min)
+torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (12 min)
 	@$(BIN)/python benchmarks/torture.py
 
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
