@@ -1,7 +1,7 @@
 """Kill every stage at three moments of its work; is dvc.lock the same after repro?
 
-Works on a shrunk copy of the project in a temporary folder, in 12 minutes or so. Prints a
-table; exit status 1 where a stage did not come back the same. Some stages alone:
+Works on a shrunk copy of the project in a temporary folder, in 12 minutes or so. Prints
+a table; exit status 1 where a stage did not come back the same. Some stages alone:
 python benchmarks/torture.py split crop
 """
 
