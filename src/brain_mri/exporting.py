@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from brain_mri import tables
 from brain_mri.errors import InputError
 from brain_mri.images import CLASSES
-from brain_mri.predicting import Likeness, Network
+from brain_mri.predicting import AT_ONCE, Likeness, Network
 
 MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"
 PARITY = 1e-5  # largest difference from Keras
@@ -116,8 +117,8 @@ def open_onnx(path: Path, name: str, size: int) -> Network:
 def largest_difference(a: Network, b: Network, crops: npt.NDArray[np.uint8]) -> float:
     """Compare two networks on crops, uint8 (n, size, size), in batches."""
     worst = 0.0
-    for start in range(0, len(crops), 64):
-        chunk = np.asarray(crops[start : start + 64])
+    for start in range(0, len(crops), AT_ONCE):
+        chunk = np.asarray(crops[start : start + AT_ONCE])
         worst = max(worst, float(abs(a.score(chunk) - b.score(chunk)).max()))
     return worst
 
@@ -129,16 +130,16 @@ def facts(path: Path) -> dict[str, Any]:
         InputError: it is not there or says too little, or belongs to another file.
     """
     described = tables.read_json(path.parent / FACTS)
-    try:
-        size, threshold = described["input"]["shape"][1], described["threshold"]
-        wanted = {"sha256": described["sha256"], "size": int(size)}
-        float(threshold)
+    try:  # what `use.exported` takes from it
+        int(described["input"]["shape"][1]), float(described["threshold"])
+        described["name"], described["vgg_weights"]
+        expected = described["sha256"]
     except (KeyError, TypeError, IndexError, ValueError):
         raise InputError(
             f"{path.parent / FACTS}: expected what `brain-mri export` writes; "
             "export again"
         ) from None
-    if digest(path) != wanted["sha256"]:
+    if digest(path) != expected:
         raise InputError(
             f"{path}: is not the file that {FACTS} beside it describes; export again"
         )
@@ -214,11 +215,22 @@ def write_likeness(likeness: Likeness, path: Path) -> None:
 
 
 def read_likeness(path: Path) -> Likeness | None:
-    """Read what `write_likeness` wrote; none where it is not there."""
+    """Read what `write_likeness` wrote; none where it is not there.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        return Likeness(stored["described"].astype(np.float32), float(stored["limit"]))
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            described = stored["described"].astype(np.float32)
+            return Likeness(described, float(stored["limit"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: expected what `brain-mri export` writes ({_plain(error)}); "
+            "remove it or export again"
+        ) from error
 
 
 def _plain(error: Exception) -> str:
