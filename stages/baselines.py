@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri import arrays, baselines, predictions, tables
-from brain_mri.params import Proportion, Seed
+from brain_mri.params import Seed
 
 
 def main(
@@ -16,20 +16,17 @@ def main(
     metrics: Path,
     out: Path,
     *,
-    threshold: Proportion,
     seed: Seed,
 ) -> None:
     folders = {"train": train, "val": val, "test": test}
     parts = {part: arrays.read(folder) for part, folder in folders.items()}
-    table = baselines.predict(
-        parts, tables.read_csv(manifest), seed=seed, threshold=threshold
-    )
+    table = baselines.predict(parts, tables.read_csv(manifest), seed=seed)
     tables.write_csv(out, table)
-    scores = baselines.by_baseline(predictions.read_baselines(out), threshold)
+    scores = baselines.by_baseline(predictions.read_baselines(out))
     tables.write_json(metrics, scores)
     for name, score in scores.items():
         print(f"baselines: {name} accuracy {score['accuracy']}")
 
 
 if __name__ == "__main__":
-    run(main, "evaluate")
+    run(main)

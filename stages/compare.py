@@ -27,7 +27,7 @@ def main(
     tables.write_json(out, result)
     champion = comparison.selected(models[model], model, threshold)
     tables.write_json(selected, champion)
-    tables.write_csv(statistics, scoring.statistics({**models, **nulls}, threshold))
+    tables.write_csv(statistics, scoring.statistics(models, nulls, threshold))
     print(f"compare: {result['sentence']}")
 
 

@@ -128,21 +128,21 @@ def test_one_class_in_training_is_the_answer_everywhere(few_trees, label):
     parts = three_parts()
     train = parts["train"]
     parts["train"] = Packed(train.values, train.index.assign(y_true=label))
-    table = baselines.predict(parts, facts_of(parts), seed=0, threshold=0.5)
+    table = baselines.predict(parts, facts_of(parts), seed=0)
     assert set(table["y_score"]) == {label}
 
 
 def test_each_answers_for_validation_and_test(few_trees, tmp_path):
     parts = three_parts()
-    table = baselines.predict(parts, facts_of(parts), seed=0, threshold=0.3)
+    table = baselines.predict(parts, facts_of(parts), seed=0)
     assert tuple(table.columns) == ("baseline", *predictions.COLUMNS)
     assert table["baseline"].unique().tolist() == list(baselines.NAMES)
     tables.write_csv(tmp_path / "b.csv", table)
     found = predictions.read_baselines(tmp_path / "b.csv")
     for rows in found.values():
         assert rows["part"].value_counts().to_dict() == {"val": 8, "test": 9}
-        assert (rows["y_pred"] == (rows["y_score"] >= 0.3)).all()
-    scores = baselines.by_baseline(found, 0.3)
+        assert (rows["y_pred"] == (rows["y_score"] >= 0.5)).all()
+    scores = baselines.by_baseline(found)
     assert list(scores) == list(baselines.NAMES)
     assert {score["n_groups"] for score in scores.values()} == {9}  # the test alone
     assert scores["majority"]["sensitivity"] == 1
@@ -153,8 +153,7 @@ def test_same_seed_same_scores_other_seed_others(few_trees):
     parts = three_parts()
     facts = facts_of(parts)
     first, again, other = (
-        baselines.predict(parts, facts, seed=seed, threshold=0.5).to_csv()
-        for seed in (1, 1, 2)
+        baselines.predict(parts, facts, seed=seed).to_csv() for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -163,10 +162,10 @@ def test_same_seed_same_scores_other_seed_others(few_trees):
 def test_the_answers_are_blind_to_the_classes_that_are_asked_for(few_trees):
     parts = three_parts()
     facts = facts_of(parts)
-    expected = baselines.predict(parts, facts, seed=0, threshold=0.5)
+    expected = baselines.predict(parts, facts, seed=0)
     for name in ("val", "test"):
         index = parts[name].index
         parts[name] = Packed(parts[name].values, index.assign(y_true=1 - index.y_true))
-    found = baselines.predict(parts, facts, seed=0, threshold=0.5)
+    found = baselines.predict(parts, facts, seed=0)
     assert (found["y_true"] != expected["y_true"]).all()
     pd.testing.assert_series_equal(found["y_score"], expected["y_score"])

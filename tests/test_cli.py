@@ -92,6 +92,15 @@ def test_show_without_metrics_is_one_line(folder):
     assert "metrics/comparison.json: cannot be read" in refused(folder, "show")
 
 
+@pytest.mark.parametrize("name", ["comparison.json", "vgg.json"])
+def test_show_of_results_that_lack_a_key_is_one_line(project, tmp_path, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(project / "metrics", folder / "metrics")
+    shutil.copy(project / "params.yaml", folder)
+    (folder / "metrics" / name).write_text("{}\n")
+    assert "brain-mri check says where" in refused(folder, "show")
+
+
 def test_outside_the_project_is_one_line(tmp_path):
     assert "run this in the project's folder" in refused(tmp_path, "params")
     assert "run this in the project's folder" in refused(tmp_path, "add", tmp_path)

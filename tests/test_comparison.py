@@ -96,7 +96,7 @@ def test_the_slides_at_best_are_not_separable():
 
 def random_verdicts(weights="random"):
     rng = np.random.default_rng(0)
-    for n in rng.integers(10, 120, 400):
+    for n in rng.integers(14, 120, 400):
         cells = rng.multinomial(n, rng.dirichlet((4, 1, 1, 2))).tolist()
         first = np.repeat([True, True, False, False], cells)
         second = np.repeat([True, False, True, False], cells)
@@ -163,11 +163,11 @@ def test_a_difference_shows_on_which_side_of_0_it_is(value, text):
 
 
 def test_few_groups_have_no_verdict():
-    for n, word in ((9, "too few groups"), (10, "vgg better")):
+    for n, word in ((13, "too few groups"), (14, "vgg better")):
         result = compare(pair(0, 0, n, 0))
         assert result["verdict"] == word
     assert compare(pair(0, 0, 9, 0))["sentence"] == (
-        "No verdict: 9 test groups are too few, at least 10 are needed."
+        "No verdict: 9 test groups are too few, at least 14 are needed."
     )
     # the numbers are given all the same
     assert compare(pair(0, 0, 9, 0))["accuracy"]["difference"] == 1
@@ -176,16 +176,17 @@ def test_few_groups_have_no_verdict():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_has_no_verdict(label):
-    y_true = [label] * 12
+    y_true = [label] * 20
     models = {
-        "scratch": answers(y_true, [False] * 12),
-        "vgg": answers(y_true, [True] * 12),
+        "scratch": answers(y_true, [False] * 20),
+        "vgg": answers(y_true, [True] * 20),
     }
     result = compare(models)
     assert result["verdict"] == "one class"
     assert result["sentence"] == "No verdict: the test part holds one class only."
     assert result["accuracy"]["difference"] == 1
     assert set(result["secondary"]["roc_auc"].values()) == {None}
+    assert result["resolution"]["smallest_difference"] is None
 
 
 def test_the_verdict_is_of_a_threshold_of_a_half_whatever_was_predicted():

@@ -52,7 +52,14 @@ def test_precision_and_recall_by_hand():
 def test_all_scores_equal_make_a_curve_of_the_ends(curve):
     points = curve(predictions([0, 1, 1], [0.5] * 3))
     assert len(points) == 2
-    assert points.notna().to_numpy().sum() == 5 if "fpr" in points else 4
+    ends = points[points.columns[:2]].to_numpy().tolist()
+    assert ends in ([[0, 0], [1, 1]], [[1, 0.666667], [0, 0.666667]])
+
+
+@pytest.mark.parametrize("curve", [curves.roc_points, curves.pr_points])
+@pytest.mark.parametrize("only", [0, 1])
+def test_one_class_makes_no_curve(curve, only):
+    assert curve(predictions([only] * 3, [0.2, 0.4, 0.6])).empty
 
 
 def test_copies_change_no_curve():

@@ -80,6 +80,29 @@ def test_an_undefined_curve_is_said_to_be():
     axis = figures.roc({"scratch": nothing, "vgg": nothing}, NAMES).axes[0]
     assert texts(axis) == ["undefined: one class only"]
     assert texts(DRAWN["roc"]().axes[0]) == []
+    nothing = pd.DataFrame({"recall": [], "precision": []})
+    both = {"scratch": nothing, "vgg": nothing}
+    axis = figures.precision_recall(both, 1.0, NAMES).axes[0]
+    assert texts(axis) == ["undefined: one class only"]
+
+
+def test_a_short_curve_is_not_called_undefined():
+    """All scores equal make two points, or one bin, and both classes may be there."""
+    ends = pd.DataFrame({"fpr": [0.0, 1.0], "tpr": [0.0, 1.0]})
+    axis = figures.roc({"scratch": ends, "vgg": ends}, NAMES).axes[0]
+    assert texts(axis) == []
+    one = pd.DataFrame(
+        {"n": [20], "y_score": [0.5], "observed": [0.4], "low": [0.2], "high": [0.6]}
+    )
+    axis = figures.calibration({"scratch": one, "vgg": one}, NAMES).axes[0]
+    assert texts(axis) == ["20", "20"]
+
+
+def test_a_single_epoch_can_be_seen():
+    metrics = ("loss", "accuracy", "val_loss", "val_accuracy")
+    one = pd.DataFrame({"epoch": [1], **{metric: [0.5] for metric in metrics}})
+    for axis in figures.training({"scratch": one, "vgg": one}, NAMES).axes:
+        assert all(line.get_marker() == "." for line in axis.lines)
 
 
 def test_training_never_hides_a_loss():

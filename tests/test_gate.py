@@ -222,9 +222,35 @@ def test_a_lock_that_cannot_be_read_is_left_to_dvc(tmp_path):
     assert gate.hashes(tmp_path / "nowhere") == {}
 
 
-def test_bad_parameters_fail_the_recomputation(folder, quick):
-    edit(folder / "params.yaml", "threshold: 0.5", "threshold: 5")
-    assert "evaluate.threshold" in failures()["results recomputed"]
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("threshold: 0.5", "threshold: 5", "evaluate.threshold"),
+        ("\ncheck:", "\nchock:", "'check' is missing; did you mean 'chock'?"),
+        ("\nlr:", "\nrl: 1\nlr:", "nothing takes 'rl'"),
+    ],
+)
+def test_bad_parameters_end_it_before_anything_is_checked(folder, old, new, told):
+    edit(folder / "params.yaml", old, new)
+    result = CliRunner().invoke(cli.app, ["check"])
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_no_revision_is_no_revision(folder, quick):
+    """As `--against "$BASE"` is where the variable is empty."""
+    result = CliRunner().invoke(cli.app, ["check", "--against", ""])
+    assert result.exit_code == 2
+    assert "unknown revision ''" in result.output
+
+
+def test_a_key_that_hides_another_is_refused(folder, quick):
+    path = folder / "metrics" / "scratch.json"
+    scores = json.loads(path.read_text())
+    hidden = {"test.accuracy": scores["test"]["accuracy"]}
+    scores["test"]["accuracy"] = 0.99
+    path.write_text(json.dumps(scores | hidden))
+    assert "test.accuracy stands there twice" in failures()["results recomputed"]
 
 
 def test_every_result_of_the_graph_is_expected(folder):

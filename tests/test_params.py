@@ -173,9 +173,16 @@ def test_the_rules_of_the_check_are_read():
     )
 
 
-@pytest.mark.parametrize("values", [{}, {"check": None}, {"check": {"floors": None}}])
+@pytest.mark.parametrize(
+    "values", [{"check": {}}, {"check": None}, {"check": {"floors": None}}]
+)
 def test_what_the_rules_leave_out_is_the_default(values):
     assert rules.read(values) == rules.Rules()
+
+
+def test_rules_that_are_not_there_are_a_slip_of_the_pen():
+    with pytest.raises(InputError, match=r"'check' is missing; did you mean 'chock'"):
+        rules.read({"chock": {}, "lr": 1e-3})
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def test_edited_predictions_show_in_what_follows_from_them(project, metrics):
     assert "vgg.json" not in named
 
 
+@pytest.mark.parametrize("name", ["scratch", "vgg", "baselines"])
+def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics, name):
+    path = metrics / f"{name}_predictions.csv"
+    table = pd.read_csv(path, dtype=str)
+    table.loc[0, "y_pred"] = {"0": "1", "1": "0"}[table.loc[0, "y_pred"]]
+    table.to_csv(path, index=False)
+    lines = recompute.differences(metrics, **settings(project))
+    assert f"{path}: y_pred of {table.loc[0, 'image_id']}: found" in lines[0]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "file"),
     [

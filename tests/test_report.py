@@ -81,8 +81,8 @@ def repredict(metrics, change):
     nulls = {name: change(table) for name, table in nulls.items()}
     compared = comparison.compare(tested, nulls, "random")
     files.write_json(metrics / "comparison.json", compared)
-    files.write_json(metrics / "baselines.json", baselines.by_baseline(nulls, 0.5))
-    table = scoring.statistics({**tested, **nulls}, 0.5)
+    files.write_json(metrics / "baselines.json", baselines.by_baseline(nulls))
+    table = scoring.statistics(tested, nulls, 0.5)
     files.write_csv(metrics / "statistics.csv", table)
 
 
@@ -136,6 +136,9 @@ def test_few_groups_of_one_class_still_make_a_report(results, tmp_path):
     repredict(results.metrics, lambda table: table.assign(y_true=0))
     page, summary = written(results, tmp_path)
     assert "No verdict: 6 test groups are too few" in page
+    for text in (page, summary):
+        assert "Against the null baselines there is no verdict either" in text
+        assert "better than every" not in text
     assert "<td>undefined</td>" in page
     assert "| undefined | " in summary
     assert not re.search(r">[^<]*\b(nan|NaN|None)\b", page)
@@ -147,6 +150,16 @@ def test_equal_scores_still_make_a_report(results, tmp_path):
     assert "says “a tumour” of every test group" in page
     assert "says “a tumour” of every test group" in summary
     assert "no interval" in page
+
+
+def test_two_thresholds_are_told_apart(results, tmp_path):
+    page, summary = written(results, tmp_path)
+    assert "from a score of" not in page
+    results.parameters["evaluate"]["threshold"] = 0.45
+    page, summary = written(results, tmp_path)
+    for text in (page, summary):
+        assert "calls a tumour from a score of 0.45 on" in text
+        assert "stay at 0.5" in text
 
 
 def test_what_was_left_out_or_contradicts_itself_is_named(results, tmp_path):

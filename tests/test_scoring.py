@@ -207,12 +207,12 @@ def test_the_threshold_is_the_outermost_that_meets_what_is_wanted(wanted, seed):
 
 
 def rows_of(table, threshold=0.5):
-    found = scoring.statistics({"vgg": table}, threshold)
+    found = scoring.statistics({"vgg": table}, {}, threshold)
     return found.set_index(["part", "metric"])
 
 
 def test_statistics_by_hand():
-    table = scoring.statistics({"vgg": pd.concat([VAL, TEST])}, 0.6)
+    table = scoring.statistics({"vgg": pd.concat([VAL, TEST])}, {}, 0.6)
     assert table.columns.tolist() == (
         ["model", "part", "metric", "value", "low", "high", "count", "n", "threshold"]
     )
@@ -243,16 +243,20 @@ def test_statistics_by_hand():
 
 def test_statistics_hold_what_the_summaries_hold():
     together = pd.concat([random_part(30, 1, "val"), random_part(40, 2)])
-    found = scoring.statistics({"scratch": together, "vgg": together}, 0.4)
-    scores = scoring.by_part(together, 0.4)
+    found = scoring.statistics({"scratch": together}, {"nearest": together}, 0.4)
+    scores = {
+        "scratch": scoring.by_part(together, 0.4),
+        "nearest": scoring.by_part(together, 0.5),  # a null baseline, so at 0.5
+    }
     assert not found.duplicated(["model", "part", "metric"]).any()
     compared = 0
     for row in found.itertuples():
-        if row.metric in scores[row.part]:
-            assert row.value == scores[row.part][row.metric]
-            if f"{row.metric}_low" in scores[row.part]:
-                assert row.low == scores[row.part][f"{row.metric}_low"]
-                assert row.high == scores[row.part][f"{row.metric}_high"]
+        mine = scores[row.model][row.part]
+        if row.metric in mine:
+            assert row.value == mine[row.metric]
+            if f"{row.metric}_low" in mine:
+                assert row.low == mine[f"{row.metric}_low"]
+                assert row.high == mine[f"{row.metric}_high"]
             compared += 1
     assert compared == 2 * 2 * 11
 
@@ -291,7 +295,9 @@ def test_a_threshold_is_kept_so_that_it_cuts_where_it_did(tmp_path):
     y_true = [0, 0, 0, 1, 0, 1, 1, 1]
     y_score = [1.1e-9, 2.2e-9, 3.3e-9, 4.4e-9, 0.1234567, 0.1234568, 0.9999996, 1]
     both = [predictions(y_true, y_score, part=part) for part in ("val", "test")]
-    tables.write_csv(tmp_path / "s.csv", scoring.statistics({"": pd.concat(both)}, 0.5))
+    tables.write_csv(
+        tmp_path / "s.csv", scoring.statistics({"": pd.concat(both)}, {}, 0.5)
+    )
     found = pd.read_csv(tmp_path / "s.csv").set_index("metric")
     for wanted in ("specificity", "sensitivity"):
         row = found.loc[f"sensitivity_at_{wanted}_90"]
@@ -327,7 +333,7 @@ def test_a_threshold_is_kept_so_that_it_cuts_where_it_did(tmp_path):
 def test_whatever_the_predictions_the_summary_is_json(table):
     both = pd.concat([table, table.assign(part="val", image_id="v", group="v")])
     json.dumps(scoring.by_part(both, 0.5), allow_nan=False)
-    found = scoring.statistics({"vgg": both}, 0.5)
+    found = scoring.statistics({"vgg": both}, {}, 0.5)
     values = found["value"].dropna()
     assert np.isfinite(values.astype(float)).all()
     limits = found[["value", "low", "high"]].astype(float).dropna()

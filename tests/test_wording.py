@@ -68,7 +68,8 @@ def test_the_headline_counts_and_marks_the_null_baselines():
     ],
 )
 def test_only_an_interval_above_0_beats_a_baseline(by_baseline, sentence):
-    (said,) = wording.unbeaten({"vgg": by_baseline}, NAMES)
+    compared = {"verdict": "not separable", "baselines": {"vgg": by_baseline}}
+    (said,) = wording.unbeaten(compared, NAMES)
     assert sentence in said
 
 
@@ -86,9 +87,24 @@ def test_a_tiny_p_is_never_written_as_0():
 
 def test_the_blind_classifiers_are_set_against_the_networks():
     scores = {"majority": TEST, "file_facts": TEST | {"tp": 3}}
-    said = wording.blind(scores | {"scratch": TEST, "vgg": TEST}, NAMES)
+    paired = {"both_right": 4, "scratch_only": 1, "vgg_only": 2, "both_wrong": 3}
+    said = wording.blind({"n_groups": 10, "paired": paired}, scores, NAMES)
     assert "5 of 10 test groups by the majority class, 7 by file facts only" in said
-    assert "with one: CNN from scratch: 5; VGG-16, not pretrained: 5." in said
+    assert "with one: CNN from scratch: 5; VGG-16, not pretrained: 6." in said
+
+
+@pytest.mark.parametrize("verdict", ["too few groups", "one class"])
+def test_without_a_verdict_no_baseline_is_beaten(verdict):
+    compared = {"verdict": verdict, "baselines": {"vgg": {"majority": BETTER}}}
+    (said,) = wording.unbeaten(compared, NAMES)
+    assert said == "Against the null baselines there is no verdict either."
+
+
+def test_two_thresholds_are_said_only_where_there_are_two():
+    assert wording.two_thresholds(0.5) == []
+    (said,) = wording.two_thresholds(0.45)
+    assert "from a score of 0.45 on" in said
+    assert "stay at 0.5" in said
 
 
 def test_a_network_that_always_says_the_same_is_named():

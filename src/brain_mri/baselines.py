@@ -1,7 +1,8 @@
 """Null baselines: what can be scored without a network, or without the brain.
 
 A network that does not beat them has shown nothing. Each learns from the training part
-and answers for validation and test, as the networks do.
+and answers for validation and test, as the networks do. All call a tumour from a score
+of 0.5 on, whatever `evaluate.threshold` says, or the majority class would be another.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from brain_mri import predictions
 from brain_mri.arrays import Packed
+from brain_mri.predictions import VERDICT_THRESHOLD
 from brain_mri.scoring import Scores, score
 
 # What each is called in tables and pictures.
@@ -33,7 +35,7 @@ Scorer = Callable[[Packed, Packed], npt.NDArray[np.float64]]
 
 
 def predict(
-    parts: Mapping[str, Packed], manifest: pd.DataFrame, *, seed: int, threshold: float
+    parts: Mapping[str, Packed], manifest: pd.DataFrame, *, seed: int
 ) -> pd.DataFrame:
     """Train every baseline on train and let it answer for val and test.
 
@@ -41,7 +43,6 @@ def predict(
         parts: train, val and test; images uint8, shape (n, size, size).
         manifest: columns image_id, width, height, bytes, mode, format.
         seed: of the random forests.
-        threshold: y_score from which an image is called a tumour.
 
     Returns:
         A predictions table with a first column `baseline`.
@@ -59,19 +60,17 @@ def predict(
                 part: (parts[part].index, scorer(parts["train"], parts[part])[:, None])
                 for part in ("val", "test")
             },
-            threshold,
+            VERDICT_THRESHOLD,
         )
         table.insert(0, "baseline", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def by_baseline(
-    tables: Mapping[str, pd.DataFrame], threshold: float
-) -> dict[str, Scores]:
+def by_baseline(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
     """Score each baseline on the test part: what `metrics/baselines.json` holds."""
     return {
-        name: score(table[table["part"] == "test"], threshold)
+        name: score(table[table["part"] == "test"], VERDICT_THRESHOLD)
         for name, table in tables.items()
     }
 

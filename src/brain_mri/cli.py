@@ -71,32 +71,45 @@ def check_params() -> None:
 def show() -> None:
     """Print the verdict and the two networks side by side, from metrics/."""
     with clear_errors():
-        metrics = ROOT / "metrics"
-        compared = tables.read_json(metrics / "comparison.json")
-        names = wording.names(compared["vgg_weights"])
-        scores = {
-            model: tables.read_json(metrics / f"{model}.json")["test"]
-            for model in ("scratch", "vgg")
-        }
-        typer.echo(wording.side_by_side(scores, names))
-        typer.echo(f"\n{compared['sentence']}")
-        drawn = params.load(ROOT / params.FILE).get("dataset") == wording.DRAWN
-        for note in wording.limits(compared["vgg_weights"], drawn):
-            typer.echo(note)
+        settings = params.load(ROOT / params.FILE)
+        table, sentence, weights = results(ROOT / "metrics")
+        notes = wording.limits(weights, settings.get("dataset") == wording.DRAWN)
+        threshold = params.find("threshold", ("evaluate",), settings)[1]
+        notes += wording.two_thresholds(threshold)
         page = (ROOT / "reports" / "index.html").resolve()
+        typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
         typer.echo(
             f"\nThe page: {page if page.exists() else 'not made yet, dvc repro'}"
         )
         typer.echo("Research software, not for diagnosis.")
-        if compared["vgg_weights"] == "random":
+        if weights == "random":
             typer.echo("Next, with pretrained weights: make imagenet")
+
+
+def results(metrics: Path) -> tuple[str, str, str]:
+    """Return the two networks side by side, the verdict, and whose weights VGG-16 has.
+
+    Raises:
+        InputError: a file of metrics/ is missing, cannot be read or lacks a key.
+    """
+    compared = tables.read_json(metrics / "comparison.json")
+    stored = {m: tables.read_json(metrics / f"{m}.json") for m in ("scratch", "vgg")}
+    try:
+        names = wording.names(compared["vgg_weights"])
+        table = wording.side_by_side({m: stored[m]["test"] for m in stored}, names)
+        return table, compared["sentence"], compared["vgg_weights"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{metrics}: not as a run writes it ({error!r}); brain-mri check says where"
+        ) from error
 
 
 @app.command()
 def check(
     against: Annotated[
-        str, typer.Option(metavar="REV", help="A Git revision to be no worse than.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="REV", help="A Git revision to be no worse than."),
+    ] = None,
 ) -> None:
     """Check metrics/ and dvc.lock against the section `check` of params.yaml.
 
@@ -109,7 +122,7 @@ def check(
         rows = gate.check(ROOT, against)
         report = f"{gate.table(rows)}\n\n{gate.verdict(rows)}"
         typer.echo(report)
-        if not against:
+        if against is None:
             typer.echo("Drops are not checked without --against REV.")
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(summary).open("a", encoding="utf-8") as file:

@@ -13,12 +13,11 @@ from scipy.stats import binom, binomtest
 
 from brain_mri import intervals
 from brain_mri.errors import InputError
-from brain_mri.predictions import arrays
+from brain_mri.predictions import VERDICT_THRESHOLD, arrays
 from brain_mri.resolution import FEWEST, resolution
 from brain_mri.scoring import Scores, defined, rounded, score
 
-THRESHOLD = 0.5  # of the verdict, whatever evaluate.threshold says
-
+UNDECIDED = ("too few groups", "one class")  # verdicts of those who cannot judge
 # What `metrics/selected.json` holds of the champion.
 HEADLINE = (
     "accuracy",
@@ -67,19 +66,19 @@ def compare(
     counts = paired_counts(right["scratch"], right["vgg"])
     difference = accuracy_difference(right["scratch"], right["vgg"])
     n = len(right["vgg"])
-    y_true = arrays(tests["vgg"])[0]
-    verdict, sentence = judge(difference, n, len(np.unique(y_true)), weights)
+    classes = len(np.unique(arrays(tests["vgg"])[0]))
+    verdict, sentence = judge(difference, n, classes, weights)
     return {
         "verdict": verdict,
         "sentence": sentence,
         "vgg_weights": weights,
-        "threshold": THRESHOLD,
+        "threshold": VERDICT_THRESHOLD,
         "n_groups": n,
         "n_images": len(tests["vgg"]),
         "accuracy": difference,
         "paired": counts,
         "secondary": _secondary(tests, counts),
-        "resolution": resolution(n),
+        "resolution": resolution(n if classes == 2 else 0),
         "baselines": {
             model: {
                 name: accuracy_difference(right[name], right[model])
@@ -224,7 +223,7 @@ def _check_same_images(tests: Mapping[str, pd.DataFrame]) -> None:
 
 def _right(predictions: pd.DataFrame) -> npt.NDArray[np.bool_]:
     y_true, y_score = arrays(predictions)
-    return (y_score >= THRESHOLD) == (y_true == 1)
+    return (y_score >= VERDICT_THRESHOLD) == (y_true == 1)
 
 
 def _cells(

@@ -30,12 +30,12 @@ def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
 def pr_points(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the precision-recall curve, each group counted once.
 
-    Columns recall and precision; no row without a positive group. It begins at recall
+    Columns recall and precision; no row where a class is missing. It begins at recall
     0 with the precision of the highest scores; scikit-learn's 1 there belongs to no
     threshold and would draw a cliff where the highest scores are wrong.
     """
     y_true, y_score = arrays(predictions)
-    if not y_true.any():
+    if len(np.unique(y_true)) < 2:
         return pd.DataFrame({"recall": [], "precision": []})
     precision, recall, _ = metrics.precision_recall_curve(y_true, y_score)
     precision[-1] = precision[-2]

@@ -1,6 +1,6 @@
 """Draw every chart of the report, from tables alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -69,12 +69,14 @@ def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) ->
         len(histories), 2, figsize=(9, 2.9 * len(histories)), layout="constrained"
     )
     for row, (model, history) in zip(axes, histories.items(), strict=True):
+        marker = "." if len(history) == 1 else ""  # one epoch is no line
         for axis, metric in zip(row, ("loss", "accuracy"), strict=True):
             for part, style in (("", "-"), ("val_", "--")):
                 axis.plot(
                     history["epoch"],
                     history[f"{part}{metric}"],
                     style,
+                    marker=marker,
                     color=COLOURS[model],
                     alpha=1 if part else 0.6,
                     label="validation" if part else "training",
@@ -118,8 +120,15 @@ def roc(points: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
     figure, axis = _square("1 − specificity", "sensitivity", "ROC")
     axis.plot((0, 1), (0, 1), ":", color="0.5", linewidth=1)
     for model, curve in points.items():
-        _curve(axis, curve["fpr"], curve["tpr"], model, names)
-    return _legend(figure, axis)
+        axis.plot(
+            curve["fpr"],
+            curve["tpr"],
+            LINES[model],
+            color=COLOURS[model],
+            label=names[model],
+        )
+    _say_undefined(axis, points)
+    return _legend(figure)
 
 
 def precision_recall(
@@ -143,7 +152,8 @@ def precision_recall(
             color=COLOURS[model],
             label=names[model],
         )
-    return _legend(figure, axis)
+    _say_undefined(axis, points)
+    return _legend(figure)
 
 
 def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
@@ -177,7 +187,7 @@ def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> F
                 fontsize=8,
                 color=COLOURS[model],
             )
-    return _legend(figure, axis)
+    return _legend(figure)
 
 
 def _interval(
@@ -206,19 +216,12 @@ def _square(x: str, y: str, title: str) -> tuple[Figure, Axes]:
     return figure, axis
 
 
-def _curve(
-    axis: Axes,
-    x: Sequence[float],
-    y: Sequence[float],
-    model: str,
-    names: Mapping[str, str],
-) -> None:
-    axis.plot(x, y, LINES[model], color=COLOURS[model], label=names[model])
-
-
-def _legend(figure: Figure, axis: Axes) -> Figure:
-    """Name the models below the axes, where no curve can be hidden."""
-    if not any(np.size(line.get_xdata()) > 2 for line in axis.lines):
+def _say_undefined(axis: Axes, points: Mapping[str, pd.DataFrame]) -> None:
+    if all(curve.empty for curve in points.values()):
         axis.text(0.5, 0.6, "undefined: one class only", ha="center")
+
+
+def _legend(figure: Figure) -> Figure:
+    """Name the models below the axes, where no curve can be hidden."""
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     return figure

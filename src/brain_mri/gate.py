@@ -35,32 +35,33 @@ class Row:
     cause: str = ""
 
 
-def check(root: Path, against: str = "") -> list[Row]:
+def check(root: Path, against: str | None = None) -> list[Row]:
     """Check what the section `check` of `root`/params.yaml demands.
 
     Args:
         root: the project's folder.
-        against: the Git revision that drops are measured from; none where empty.
+        against: the Git revision that drops are measured from; None for no drops.
 
     Raises:
         InputError: it cannot be checked: there is no project, no Git repository or no
-            such revision, or the section is wrong.
+            such revision, or params.yaml is wrong.
     """
     files = pipeline.results(root)
+    pipeline.check_params(root)
     settings = params.load(root / params.FILE)
     demanded = rules.read(settings)
     git(root, "rev-parse", "--git-dir")
-    commit = revision(root, against) if against else ""
+    commit = None if against is None else revision(root, against)
     now = values(files, lambda path: (root / path).read_text(encoding="utf-8"))
     rows = [*kept(root, files), fresh(root), follows(root, settings)]
     rows.append(shared(now, demanded.max_groups_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
     rows += [floor(key, limit, now) for key, limit in demanded.floors.items()]
-    if commit:
+    if commit is not None:
         then = values(files, lambda path: git(root, "show", f"{commit}:./{path}"))
         rows += [
-            drop(key, limit, now, then, against)
+            drop(key, limit, now, then, str(against))
             for key, limit in demanded.drops.items()
         ]
     return rows
@@ -73,9 +74,9 @@ def values(files: Iterable[Path], read: Callable[[Path], str]) -> dict[str, Any]
         if path.suffix == ".json":
             try:
                 summary = tables.parse_json(read(path))
+                found |= params.flatten(summary, f"{path.stem}.")
             except (OSError, ValueError):
                 continue
-            found |= params.flatten(summary, f"{path.stem}.")
     return found
 
 

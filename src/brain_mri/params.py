@@ -164,13 +164,18 @@ def checked(key: str, value: Any, annotation: Any) -> Any:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return every leaf of a nested mapping under its dotted key."""
+    """Return every leaf of a nested mapping under its dotted key.
+
+    Raises:
+        ValueError: `{"a": {"b": 1}, "a.b": 2}`, of which one would hide the other.
+    """
     leaves: dict[str, Any] = {}
     for name, value in values.items():
-        if isinstance(value, dict):
-            leaves |= flatten(value, f"{prefix}{name}.")
-        else:
-            leaves[f"{prefix}{name}"] = value
+        key = f"{prefix}{name}"
+        found = flatten(value, f"{key}.") if isinstance(value, dict) else {key: value}
+        if twice := sorted(leaves.keys() & found.keys()):
+            raise ValueError(f"{twice[0]} stands there twice")
+        leaves |= found
     return leaves
 
 

@@ -11,6 +11,9 @@ from brain_mri import tables
 from brain_mri.errors import InputError
 
 COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
+# Score from which the verdict, and a null baseline, calls a tumour; a network otherwise
+# does so from `evaluate.threshold` on.
+VERDICT_THRESHOLD = 0.5
 ALLOWED = {"part": ("val", "test"), "y_true": (0, 1), "y_pred": (0, 1)}
 
 
@@ -99,6 +102,16 @@ def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
         str(name): _checked(rows.drop(columns="baseline").reset_index(drop=True), path)
         for name, rows in together.groupby("baseline", sort=False)
     }
+
+
+def miscalled(predictions: pd.DataFrame, threshold: float) -> list[str]:
+    """Name the images that are not called what their score says at the threshold."""
+    called = (predictions["y_score"] >= threshold).astype(int)
+    odd = predictions[predictions["y_pred"] != called]
+    return [
+        f"y_pred of {image_id}: found {found}, expected {1 - found}"
+        for image_id, found in zip(odd["image_id"], odd["y_pred"], strict=True)
+    ]
 
 
 def _checked(predictions: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -58,17 +58,24 @@ def differences(
     }
     nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
     expected: dict[str, Mapping[str, object] | pd.DataFrame] = {
-        "baselines.json": baselines.by_baseline(nulls, threshold),
+        "baselines.json": baselines.by_baseline(nulls),
         "comparison.json": comparison.compare(tested, nulls, weights),
         "selected.json": comparison.selected(tested[model], model, threshold),
-        "statistics.csv": scoring.statistics({**tested, **nulls}, threshold),
+        "statistics.csv": scoring.statistics(tested, nulls, threshold),
     }
     for name, table in tested.items():
         expected |= of_network(name, table, threshold)
+    lines = {
+        name: unlike(stored(metrics / name), leaves(content))
+        for name, content in expected.items()
+    }
+    for name, table in tested.items():
+        lines[f"{name}_predictions.csv"] = predictions.miscalled(table, threshold)
+    lines["baselines_predictions.csv"] = predictions.miscalled(
+        pd.concat(nulls.values()), predictions.VERDICT_THRESHOLD
+    )
     return [
-        f"{metrics / name}: {line}"
-        for name in sorted(expected)
-        for line in unlike(stored(metrics / name), leaves(expected[name]))
+        f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
     ]
 
 
@@ -90,12 +97,12 @@ def stored(path: Path) -> Leaves:
     Raises:
         InputError: the file is missing or cannot be read.
     """
-    if path.suffix == ".json":
-        return params.flatten(tables.read_json(path))
     try:
+        if path.suffix == ".json":
+            return params.flatten(tables.read_json(path))
         return cells(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error})") from error
+        raise InputError(f"{path}: cannot be read ({error})") from error
 
 
 def leaves(content: Mapping[str, object] | pd.DataFrame) -> Leaves:

@@ -156,21 +156,21 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         results: what the stages left.
         pngs: the charts, by name.
     """
-    weights = results.comparison["vgg_weights"]
+    compared, names, scores = results.comparison, results.names, results.scores
+    notes = wording.limits(compared["vgg_weights"], results.drawn)
+    notes += wording.two_thresholds(results.parameters["evaluate"]["threshold"])
     rejected = results.manifest[~results.manifest["accepted"]]
     return {
-        "comparison": results.comparison,
+        "comparison": compared,
         "champion": results.champion,
-        "names": results.names,
-        "notes": wording.limits(weights, results.drawn),
+        "names": names,
+        "notes": notes,
         "limits": wording.LIMITS,
-        "headline": wording.headline(results.scores, results.names),
-        "blind": wording.blind(results.scores, results.names),
-        "one_answer": wording.one_answer(results.scores, results.names),
-        "unbeaten": wording.unbeaten(results.comparison["baselines"], results.names),
-        "table": wording.side_by_side(
-            {m: results.scores[m] for m in MODELS}, results.names
-        ),
+        "headline": wording.headline(scores, names),
+        "blind": wording.blind(compared, scores, names),
+        "one_answer": wording.one_answer(scores, names),
+        "unbeaten": wording.unbeaten(compared, names),
+        "table": wording.side_by_side({m: scores[m] for m in MODELS}, names),
         "audit": results.audit,
         "split": results.split,
         "parts": PARTS,

@@ -38,11 +38,17 @@ def read(values: Mapping[str, Any]) -> Rules:
         values: the whole parameter file, as `params.load` reads it.
 
     Raises:
-        InputError: a key is unknown, mistyped or out of range.
+        InputError: the section is not there, which may be a slip of the pen, or a key
+            of it is unknown, mistyped or out of range.
     """
+    if SECTION not in values:
+        raise InputError(
+            f"{params.FILE}: {SECTION!r} is missing{params.guess(SECTION, values)}; "
+            f"`{SECTION}: {{}}` demands nothing of the metrics"
+        )
     takes = params.annotations(Rules)
     given: dict[str, Any] = {}
-    for name, value in _keys(SECTION, values.get(SECTION)).items():
+    for name, value in _keys(SECTION, values[SECTION]).items():
         key = f"{SECTION}.{name}"
         if name not in takes:
             near = params.guess(key, (f"{SECTION}.{known}" for known in takes))
@@ -74,7 +80,7 @@ def _limits(section: str, value: Any, annotation: Any) -> dict[str, float]:
 
 
 def _keys(key: str, value: Any) -> dict[str, Any]:
-    """Return what a section holds; one that is empty or left out holds nothing."""
+    """Return what a section holds; one that is empty holds nothing."""
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn import metrics
 
 from brain_mri import intervals
-from brain_mri.predictions import arrays
+from brain_mri.predictions import VERDICT_THRESHOLD, arrays
 
 DIGITS = 6  # rounding, so that the last bits of another machine do not show
 WANTED = 0.90  # the sensitivity, or the specificity, that an operating point must have
@@ -112,13 +112,16 @@ def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
 
 
 def statistics(
-    predictions: Mapping[str, pd.DataFrame], threshold: float
+    networks: Mapping[str, pd.DataFrame],
+    nulls: Mapping[str, pd.DataFrame],
+    threshold: float,
 ) -> pd.DataFrame:
     """List every metric of every classifier with its interval and what it rests on.
 
     Args:
-        predictions: for each classifier, its predictions of val and test.
-        threshold: y_score from which an image is called a tumour.
+        networks: for each network, its predictions of val and test.
+        nulls: the same for each null baseline.
+        threshold: y_score from which a network calls an image a tumour.
 
     Returns:
         Columns model, part, metric, value, low, high, count (the numerator), n (the
@@ -127,9 +130,10 @@ def statistics(
         validation, their values of the test.
     """
     rows = []
-    for model, table in predictions.items():
-        for part, scores in by_part(table, threshold).items():
-            for row in _metric_rows(scores, threshold):
+    for model, table in {**networks, **nulls}.items():
+        cut = VERDICT_THRESHOLD if model in nulls else threshold
+        for part, scores in by_part(table, cut).items():
+            for row in _metric_rows(scores, cut):
                 rows.append({"model": model, "part": part, **row})
         for row in _operating_rows(table):
             rows.append({"model": model, "part": "test", **row})

@@ -51,10 +51,11 @@ def parse_json(text: str) -> dict[str, Any]:
 
     Raises:
         ValueError: it is no JSON object; NaN and infinity, which Python would let
-            pass, are no JSON. Or it is nested deeper than Python can follow.
+            pass, are no JSON. Or it holds a key twice, of which Python would take the
+            last, or is nested deeper than Python can follow.
     """
     try:
-        values = json.loads(text, parse_constant=_refuse)
+        values = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("brackets within brackets, too many to follow") from None
     if not isinstance(values, dict):
@@ -74,6 +75,13 @@ def read_csv(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=text, keep_default_na=False, lineterminator="\n")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return values
 
 
 def _refuse(constant: str) -> float:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from brain_mri import comparison
 from brain_mri.comparison import HEADLINE, signed
+from brain_mri.predictions import VERDICT_THRESHOLD
 
 Scores = Mapping[str, float | int | None]
 
@@ -103,12 +105,25 @@ def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str
     return "\n".join(rows)
 
 
-def blind(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
-    """Say how many groups are got right without a look at the brain, and with one."""
-    n = scores["majority"]["n_groups"]
+def blind(
+    compared: Mapping[str, Any],
+    scores: Mapping[str, Scores],
+    called: Mapping[str, str],
+) -> str:
+    """Say how many groups are got right without a look at the brain, and with one.
+
+    At the threshold of the verdict and of the baselines.
+
+    Args:
+        compared: what metrics/comparison.json holds.
+        scores: of the test part, for each null baseline.
+        called: for each classifier what to call it.
+    """
+    n, paired = compared["n_groups"], compared["paired"]
     majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
     networks = "; ".join(
-        f"{called[m]}: {_right(scores[m])}" for m in ("scratch", "vgg")
+        f"{called[model]}: {paired['both_right'] + paired[f'{model}_only']}"
+        for model in ("scratch", "vgg")
     )
     return (
         f"Right without a look at the brain: {majority} of {n} test groups by the "
@@ -131,18 +146,18 @@ def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[
     return said
 
 
-def unbeaten(
-    differences: Mapping[str, Mapping[str, Scores]], called: Mapping[str, str]
-) -> list[str]:
+def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
     """Say of each network which null baselines it does not beat, if any.
 
     Args:
-        differences: for each network and baseline: difference (network minus
-            baseline), low and high, as metrics/comparison.json has them.
+        compared: what metrics/comparison.json holds; under `baselines`, for each
+            network and baseline, difference (network minus baseline), low and high.
         called: for each what to call it.
     """
+    if compared["verdict"] in comparison.UNDECIDED:
+        return ["Against the null baselines there is no verdict either."]
     sentences = []
-    for model, by_baseline in differences.items():
+    for model, by_baseline in compared["baselines"].items():
         # an interval that is not there beats nothing
         lost = {n: d for n, d in by_baseline.items() if not (d["low"] or 0) > 0}
         if not lost:
@@ -171,6 +186,17 @@ def limits(weights: str, drawn: bool) -> list[str]:
             "about a pretrained VGG-16."
         )
     return notes
+
+
+def two_thresholds(threshold: float) -> list[str]:
+    """Say which numbers stand at which threshold, where there are two."""
+    if threshold == VERDICT_THRESHOLD:
+        return []
+    return [
+        f"In the tables a network calls a tumour from a score of {threshold:g} on. The "
+        "verdict, the paired table, the null baselines and what is said of beating "
+        f"them stay at {VERDICT_THRESHOLD:g}."
+    ]
 
 
 def plain(text: str) -> str:
