@@ -1,11 +1,12 @@
+from itertools import product
 from math import lgamma
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, multinomial
 
 from brain_mri import intervals
-from brain_mri.resolution import power, resolution, smallest_difference
+from brain_mri.resolution import FEWEST, power, resolution, smallest_difference
 
 pytestmark = pytest.mark.filterwarnings("error")
 # what only the first, and only the second gets right, of accuracies 0.724 and 0.862
@@ -101,3 +102,21 @@ def test_resolution_of_the_slides_29():
     assert found["power_slides_independent"] == power(29, *INDEPENDENT)
     assert found["power_slides_nested"] == power(29, *NESTED)
     assert resolution(29) == found
+
+
+def told_apart(n, accuracy, correlation):
+    """How often n groups separate two equal models: the sum over all outcomes."""
+    tables = every_table(n)
+    one = accuracy * (1 - accuracy) * (1 - correlation)
+    cells = (accuracy - one, one, one, 1 - accuracy - one)
+    return multinomial.pmf(tables, n, cells)[excludes_0(tables)].sum()
+
+
+@pytest.mark.parametrize("n", [13, 14, 15, 16, 18, 20])
+def test_the_fewest_groups_seldom_tell_equal_models_apart(n):
+    settings = product(np.arange(0.5, 0.96, 0.05), (0.0, 0.3, 0.6))
+    worst = max(told_apart(n, *setting) for setting in settings)
+    if n < FEWEST:
+        assert 0.065 < worst < 0.071
+    else:
+        assert worst < 0.06

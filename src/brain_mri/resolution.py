@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from brain_mri import intervals
 
-# Groups; below it there is no verdict: at 10 to 13 two equal models would be told apart
-# in up to 7.2 % of the test parts (benchmarks/coverage.py).
+# Groups; below it there is no verdict: at 13 two equal models would be told apart in up
+# to 7.1 % of the test parts, from 14 on in 5.9 % at most (tests/test_resolution.py).
 FEWEST = 14
 # The slides' accuracies, 21 and 25 of 29: how likely would this many groups show them?
 SLIDES = (0.724, 0.862)
