@@ -42,7 +42,7 @@ def main(
         arrays.write(
             parts / part,
             rows[["image_id", "group", "y_true"]],
-            (images.decode(cropped / file).grey[None] for file in rows["file"]),
+            (images.read_png(cropped / file)[None] for file in rows["file"]),
         )
     tables.write_csv(table, split[["image_id", "group", "y_true", "part"]])
     tables.write_json(summary, counts)

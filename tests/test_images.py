@@ -449,6 +449,19 @@ def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
         decode(path)
 
 
+def test_an_own_image_is_read_back_though_it_is_flat(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for levels in (RAMP, RAMP * 0):
+        write_png(path, levels)
+        np.testing.assert_array_equal(images.read_png(path), levels)
+    path.write_bytes(path.read_bytes()[:50])
+    for told in ("damaged image", "not a regular file"):
+        with pytest.raises(InputError, match=rf"a\.png: {told}.*dvc repro") as caught:
+            images.read_png(path)
+        assert not isinstance(caught.value, ImageError)
+        path.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("shape", [(20, 24), (20, 24, 3)])
 def test_write_png_is_lossless_and_deterministic(
     tmp_path: Path, shape: tuple[int, ...]

@@ -406,6 +406,27 @@ def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
     run(clean, "dvc", "repro", "split")
 
 
+def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
+    """Of a nearly blank image the box, of another one a person's, leaves no head."""
+    dataset = tmp_path / "blank"
+    shutil.copytree(clean / "data" / "phantom", dataset)
+    blank = np.zeros((512, 512), np.uint8)
+    blank[100:110, 50] = 1
+    images.write_png(dataset / "no" / "blank.png", blank)
+    corner = next((dataset / "yes").iterdir()).name
+    with (clean / "review.csv").open("a") as review:
+        review.write(f"yes/{corner},,0 0 1 1,,\n")
+    change(clean, "dataset", str(dataset))
+    run(clean, "dvc", "repro", "split")
+    crops = tables.read_csv(clean / "data" / "crop.csv")
+    crops["level"] = [np.ptp(images.read_png(clean / "data" / "cropped" / file))
+                      for file in crops["file"]]  # fmt: skip
+    flat = crops[crops["level"] == 0]
+    assert len(flat) == 2
+    assert flat["flags"].str.contains("unlike the others").all()
+    assert set(flat["image_id"]) <= set(split_table(clean)["image_id"])
+
+
 def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):
     dataset = tmp_path / "damaged"
     shutil.copytree(clean / "data" / "phantom", dataset)

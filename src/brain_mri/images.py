@@ -96,6 +96,18 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
         os.replace(part, path)
 
 
+def read_png(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the grey levels of an image that `write_png` wrote; it may be flat.
+
+    Raises:
+        InputError: It is missing or damaged; the line names it.
+    """
+    try:
+        return _picture(_read(path)).grey
+    except ImageError as error:
+        raise InputError(f"{path}: {error}; `dvc repro` makes it again") from None
+
+
 def _read(path: Path) -> bytes:
     # Whole, as a length that a damaged header states then asks for no memory.
     try:
