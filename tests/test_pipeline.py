@@ -300,8 +300,7 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, nam
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "poison"))
     for folder in ("metrics", "reports"):
         (tmp_path / folder).mkdir(exist_ok=True)
-    command = stage.cmd.replace("${dataset}", "data/phantom")
-    run(tmp_path, *shlex.split(command))
+    run(tmp_path, *shlex.split(stage.cmd))
     for made in MADE[name]:
         assert (tmp_path / made).read_bytes() == (project / made).read_bytes()
 
@@ -327,6 +326,24 @@ def test_an_external_folder_works_as_a_data_set(clean, tmp_path):
     run(clean, "dvc", "exp", "run", "-S", f"dataset={folder}", "audit")
     shown = json.loads((clean / "metrics" / "audit.json").read_text())
     assert shown["files"] == 30
+
+
+HOSTILE = "year$2024 $(touch pwned) `touch pwned` 'a' \"b\" \\ ; touch pwned"
+
+
+def test_a_data_sets_name_is_no_command(clean, tmp_path):
+    """Whatever a folder is called, as a parameter and by -S (in Hydra's quotes)."""
+    folder = tmp_path / HOSTILE
+    shutil.copytree(clean / "data" / "phantom", folder)
+    change(clean, "dataset", str(folder))
+    assert ran(run(clean, "dvc", "repro", "crop")) == ["audit", "crop"]
+    other = tmp_path / "year$2024 $(touch pwned)"
+    folder.rename(other)
+    changed = f"dataset='{other}'"
+    told = run(clean, "dvc", "exp", "run", "-S", changed, "crop")
+    assert ran(told) == ["audit", "crop"]
+    assert params.load(clean / "params.yaml")["dataset"] == str(other)
+    assert not list(clean.rglob("pwned"))
 
 
 def test_a_different_seed_splits_differently(clean):
