@@ -202,13 +202,13 @@ def test_slow_files_are_bounded(tmp_path: Path) -> None:
     path.write_bytes(damaged.good()["jp2"] + bytes(8_000_000))
     with pytest.raises(ImageError, match="JPEG 2000 of more than 8,000,000 bytes"):
         decode(path)
-    jpeg = damaged.encoded(GREY, "JPEG", progressive=True)
-    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
-    path.write_bytes(jpeg[:-2] + 20 * last + jpeg[-2:])
-    assert decode(path).grey.shape == RAMP.shape
-    path.write_bytes(jpeg[:-2] + 100 * last + jpeg[-2:])
-    with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
-        decode(path)
+    for form in ("JPEG", "MPO"):
+        path.write_bytes(damaged.many_scans(20, form))
+        decoded = decode(path)
+        assert (decoded.grey.shape, decoded.format) == (damaged.SIDES, form)
+        path.write_bytes(damaged.many_scans(100, form))
+        with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
+            decode(path)
 
 
 def test_a_file_that_may_not_be_read_is_named_so(

@@ -24,12 +24,13 @@ from pydicom.pixels.processing import (
     apply_windowing,
 )
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGTransferSyntaxes
 
 from brain_mri.grey import (
     MAX_SLOW_BYTES,
     Decoded,
     ImageError,
+    check_scans,
     check_size,
     pointwise,
     stretch,
@@ -146,6 +147,8 @@ def _check_syntax(content: bytes) -> None:
         raise ImageError(
             f"compressed DICOM of {len(content):,} bytes, more than {MAX_SLOW_BYTES:,}"
         )
+    if syntax in JPEGTransferSyntaxes:
+        check_scans(content)
 
 
 def _check(data: Dataset) -> None:

@@ -19,6 +19,7 @@ from brain_mri.grey import (
     MAX_PIXELS,
     MAX_SLOW_BYTES,
     Decoded,
+    check_scans,
     check_size,
     stretch,
 )
@@ -33,8 +34,6 @@ ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-
-MAX_SCANS = 100  # of a JPEG file; a progressive one has about ten
 
 WORDS = 200  # letters of a decoder's complaint
 
@@ -167,9 +166,8 @@ def _check_cost(form: str, content: bytes) -> None:
     """Refuse what a few pixels or bytes make slow."""
     if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
         raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
-    # Each is a pass over all pixels, also if it changes none.
-    if form == "JPEG" and content.count(b"\xff\xda") > MAX_SCANS:
-        raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
+    if form in ("JPEG", "MPO"):  # a JPEG with others behind it; libtiff counts itself
+        check_scans(content)
 
 
 def _white_is_zero(image: Image.Image) -> bool:
