@@ -397,6 +397,10 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     counts = json.loads((clean / "metrics" / "split.json").read_text())
     assert counts["frozen_groups"] == split_table(clean)["group"].nunique()
     assert counts["frozen_absent"] == 0
+    with (clean / "split.csv").open("a") as frozen:
+        frozen.write(f"{'f' * 12},{'f' * 12},val\n")
+    told = run(clean, "dvc", "repro", "split").stdout
+    assert "split: 1 images of split.csv are not in the data set" in told
 
 
 def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
