@@ -149,10 +149,10 @@ def _examine(
     files = [file for file in list_files(folder) if file != LEFT_OUT]
     reasons = _left_out(folder)
     lost = sorted(set(reasons) - set(files))
-    review.check_files(decisions, {*files, *lost})
+    decided = review.by_file(decisions, {*files, *lost})
 
     def named(file: str) -> _Facts:
-        decision = decisions.get(file, Decision(""))
+        decision = decided.get(file, Decision(""))
         return _Facts(file, label_of(file, folders), decision=decision)
 
     facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
