@@ -331,6 +331,7 @@ STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of
         (RAMP.astype("<u2") * 9, 1, "I;16", STEPS),
         (RAMP.astype("<i2") * 9 - 900, 1, "I", STEPS),
         (RAMP.astype("<i4") * 900_000 - 9, 1, "I", STEPS),
+        (RAMP.astype("<u4") * 18_000_000, 1, "I", STEPS),  # beyond what "I" can say
         (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
         ((65_535 - RAMP.astype("<u2") * 9), 0, "I;16", STEPS),  # white is zero
         (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
@@ -373,11 +374,33 @@ def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
     np.testing.assert_array_equal(decode(path).grey, RAMP)
 
 
-def test_what_pillow_does_not_read_is_no_known_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "told"),
+    [
+        (RAMP.astype("i1"), 1, "8 bits, signed"),  # which Pillow takes for unsigned
+        (RAMP.astype("<f8"), 1, "64 bits, float"),
+        (RAMP.astype("<i2"), 0, "16 bits, signed, white is zero"),
+        (RAMP.astype("<u8"), 1, "64 bits, unsigned"),
+        (np.stack([RAMP] * 3, -1).astype("<f4"), 2, "32 bits, float"),
+    ],
+)
+def test_tiff_of_pixels_that_cannot_be_read_is_named_so(
+    tmp_path: Path, pixels: npt.NDArray, photometric: int, told: str
+) -> None:
     path = tmp_path / "a"
-    path.write_bytes(tiff(RAMP.astype("<f8"), 1))
-    with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+    path.write_bytes(tiff(pixels, photometric))
+    message = rf"^TIFF of a pixel type that is not supported \({told}\)$"
+    with pytest.raises(ImageError, match=message):
         decode(path)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_tiff_without_a_known_pixel_type_is_no_known_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"II*\0", b"MM\0*" + bytes(40), tiff(RAMP, 1)[:30]):
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+            decode(path)
 
 
 def test_one_bit_a_pixel(tmp_path: Path) -> None:
