@@ -1,9 +1,10 @@
 """audit: look at every file once; name what is unusable and what shows the same."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from _stage import run
+from annotated_types import MinLen
 
 from brain_mri import auditing, classes, groups, review, tables
 from brain_mri.errors import shown
@@ -11,19 +12,19 @@ from brain_mri.params import Folders, WholeShare
 
 
 def main(
-    dataset: Path,
     decisions: Path,
     manifest: Path,
     duplicates: Path,
     summary: Path,
     *,
+    dataset: Annotated[str, MinLen(1)],
     no: Folders,
     yes: Folders,
     max_rejected: WholeShare,
     label_conflicts: Literal["stop", "keep"],
 ) -> None:
     folders = classes.by_folder(no=no, yes=yes)
-    audited = auditing.audit(dataset, folders, review.read(decisions))
+    audited = auditing.audit(Path(dataset), folders, review.read(decisions))
     auditing.check_rejected(audited.manifest, max_rejected)
     counts = auditing.summary(audited)
     conflicts = groups.conflicts(audited.manifest, audited.pairs)

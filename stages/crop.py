@@ -4,20 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 from _stage import run
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MinLen
 
 from brain_mri import cropping, tables
 
 
 def main(
-    dataset: Path,
     manifest: Path,
     cropped: Path,
     table: Path,
     *,
+    dataset: Annotated[str, MinLen(1)],
     image_size: Annotated[int, Ge(32), Le(1024)],
 ) -> None:
-    crops = cropping.crop_all(dataset, tables.read_csv(manifest), cropped, image_size)
+    audited = tables.read_csv(manifest)
+    crops = cropping.crop_all(Path(dataset), audited, cropped, image_size)
     tables.write_csv(table, crops)
     flagged = int((crops["flags"] != "").sum())
     print(f"crop: {len(crops)} images, {flagged} flagged for a look in {table}")

@@ -7,9 +7,9 @@ from _stage import run
 from brain_mri import report
 
 
-def main(dataset: Path, parameters: Path, data: Path, metrics: Path, out: Path) -> None:
+def main(parameters: Path, data: Path, metrics: Path, out: Path) -> None:
     known = report.pipeline_parameters(parameters)
-    report.write(report.Results(dataset, data, metrics, known), out)
+    report.write(report.Results(Path(known["dataset"]), data, metrics, known), out)
     print(f"report: {out / 'index.html'}")
 
 

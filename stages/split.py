@@ -42,7 +42,7 @@ def main(
         arrays.write(
             parts / part,
             rows[["image_id", "group", "y_true"]],
-            (images.decode(cropped / file).grey[None] for file in rows["file"]),
+            (images.read_png(cropped / file)[None] for file in rows["file"]),
         )
     tables.write_csv(table, split[["image_id", "group", "y_true", "part"]])
     tables.write_json(summary, counts)
@@ -50,6 +50,9 @@ def main(
         f"split: {counts['groups_shared']} groups shared between parts; at random, "
         f"{blind['leaked_mean']} of {n_test} test images would have a copy outside"
     )
+    if counts["frozen_absent"]:
+        absent = counts["frozen_absent"]
+        print(f"split: {absent} images of {frozen_split} are not in the data set")
     for part in splitting.PARTS:
         print(f"split: {part} {counts[part]}")
 

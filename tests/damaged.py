@@ -21,6 +21,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGLSLossless,
     RLELossless,
 )
@@ -353,4 +354,24 @@ def _bombs():
         + png_chunk(b"IEND", b""),
         "bomb-dicom-deflated": deflated,
         "bomb-in-dicom": dicom(small, syntax=JPEG2000Lossless, pixel_data=frames),
+        "bomb-scans": many_scans(150),
+        "bomb-scans-mpo": many_scans(150, "MPO"),
+        "bomb-scans-in-dicom": dicom(
+            small,
+            syntax=JPEGBaseline8Bit,
+            pixel_data=pydicom.encaps.encapsulate([many_scans(150)]),
+        ),
     }
+
+
+def many_scans(times, form="JPEG"):
+    """Return a progressive JPEG whose last scan, a pass over all pixels, is repeated.
+
+    As MPO, what some cameras write, there is a second image behind it.
+    """
+    image = Image.fromarray(texture())
+    more = {"save_all": True, "append_images": [image]} if form == "MPO" else {}
+    content = encoded(image, form, progressive=True, **more)
+    end = content.index(b"\xff\xd9")
+    scan = content[content.rindex(b"\xff\xda", 0, end) : end]
+    return content[:end] + times * scan + content[end:]

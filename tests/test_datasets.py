@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, run
 
 from brain_mri import datasets
 from brain_mri.errors import InputError
@@ -128,7 +129,33 @@ def test_the_name_comes_from_the_folder(source):
     assert datasets.default_name(Path("/")) == "images"
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "-x", "a b"])
+def test_what_was_left_out_before_is_left_out_of_the_copy_too(source, tmp_path):
+    (source / "no" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    datasets.copy_dataset(source, tmp_path / "first", FOLDERS)
+    (tmp_path / "first" / "yes" / "gone too.jpg").symlink_to(tmp_path / "nowhere")
+    left_out = datasets.copy_dataset(tmp_path / "first", tmp_path / "second", FOLDERS)
+    assert left_out == {
+        "no/gone.jpg": "a broken link",
+        "yes/gone too.jpg": "a broken link",
+    }
+    rows = read_rows(tmp_path / "second" / "left-out.csv", ("file", "reason"))
+    assert {row.cells["file"]: row.cells["reason"] for row in rows} == left_out
+    only = datasets.copy_dataset(tmp_path / "second", tmp_path / "third", {"no": "no"})
+    assert only == {"no/gone.jpg": "a broken link"}
+
+
+def test_git_never_takes_half_a_copy(tmp_path):
+    """What a killed `add` leaves stays out of the repository."""
+    half = f"data/raw/{datasets.HALF}x1y2/copy/no/a.png"
+    ignored = ["git", "check-ignore", "--no-index", "-q"]
+    assert run(ROOT, *ignored, half, check=False).returncode == 0
+    assert run(ROOT, *ignored, "data/raw/mine.dvc", check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "a/b", "", ".hidden", "-x", "a b", "My.dvc", "dvc.yaml"],
+)
 def test_a_name_that_leads_elsewhere_is_refused(name):
     with pytest.raises(InputError, match="--name"):
         datasets.check_name(name)

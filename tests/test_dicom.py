@@ -29,7 +29,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from brain_mri import auditing, images
+from brain_mri import auditing, dicom, images
 from brain_mri.dicom import is_placeholder
 from brain_mri.images import ImageError, decode
 from brain_mri.phantoms import phantom_file
@@ -118,6 +118,28 @@ def test_tables_are_applied_and_the_voi_table_rules_over_the_window(put):
     modality = table([2 * i for i in range(256)], 0, 16)
     grey = decode(put(damaged.dicom(levels, ModalityLUTSequence=modality))).grey
     np.testing.assert_array_equal(grey, np.round(levels * (255 / 235)))
+
+
+@pytest.mark.parametrize("colours", ["MONOCHROME2", "MONOCHROME1"])
+@pytest.mark.parametrize("limit", [{}, {"PixelPaddingRangeLimit": -32000}])
+def test_padding_is_no_extreme(put, colours, limit):
+    inner = RAMP[:, 4:44].astype(np.int16)
+    padded = np.pad(inner, ((0, 0), (4, 4)), constant_values=-32768)
+    if limit:
+        padded[0, 0] = -32000
+    content = damaged.dicom(padded, colours, PixelPaddingValue=-32768, **limit)
+    grey = decode(put(content)).grey
+    expected = decode(put(damaged.dicom(inner, colours))).grey
+    np.testing.assert_array_equal(grey[:, 4:44], expected)
+    assert (grey[:, :4] == (0 if colours == "MONOCHROME2" else 255)).all()
+
+
+def test_padding_that_is_not_there_or_is_all_changes_nothing(put):
+    for value in (7, 0):
+        content = damaged.dicom(RAMP if value else RAMP + 1, PixelPaddingValue=value)
+        np.testing.assert_array_equal(decode(put(content)).grey, STRETCHED)
+    with pytest.raises(ImageError, match="one flat grey level"):
+        decode(put(damaged.dicom(RAMP * 0, PixelPaddingValue=0)))
 
 
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": 1000, "WindowWidth": 500}])
@@ -281,7 +303,10 @@ def test_the_salt_is_another_in_each_process(put):
 @pytest.mark.parametrize(
     "identifier",
     ["", " ", "0", "000", "XXX", "ANON", "Anonymous", "anonymized", "UNKNOWN", "N/A",
-     "no name", "^^", "Patient ID", "none", "REMOVED", "de-identified"],
+     "no name", "^^", "Patient ID", "none", "REMOVED", "de-identified", "ANON^PATIENT",
+     "UNKNOWN PATIENT", "Anonymous Patient", "Anonymized Patient", "TEST PATIENT",
+     "Patient Unknown", "Unspecified", "Not Available", "Not Specified", "undefined",
+     "BLANK", "EMPTY", "anonym", "No Patient ID"],
 )  # fmt: skip
 def test_a_placeholder_is_nobody(put, identifier):
     assert is_placeholder(identifier)
@@ -289,8 +314,10 @@ def test_a_placeholder_is_nobody(put, identifier):
 
 
 @pytest.mark.parametrize(
-    "identifier", ["1", "9", "100", "11", "X", "anonymous17", "ANON-3", "P0", "Ωmega"]
-)
+    "identifier",
+    ["1", "9", "100", "11", "X", "anonymous17", "ANON-3", "P0", "Ωmega", "Patient 2",
+     "test patient 4", "NANA", "unknown1"],
+)  # fmt: skip
 def test_a_number_or_a_pseudonym_is_somebody(identifier):
     assert not is_placeholder(identifier)
 
@@ -456,8 +483,11 @@ def test_no_identifier_is_in_any_output(walked):
     assert shown == set()
 
 
-def test_only_named_elements_are_read():
-    from brain_mri import dicom
-
-    assert not set(SECRETS) - {"PatientID"} & set(dicom.READ)
+def test_only_named_elements_are_read(put, monkeypatch):
+    read = []
+    monkeypatch.setattr(dicom, "_patient", lambda data: read.append(data) or "")
+    decode(put(damaged.dicom(RAMP, WindowCenter=9, WindowWidth=9, **SECRETS)))
+    names = {element.keyword for data in read for element in data}
+    assert names & set(SECRETS) == {"PatientID"}
+    assert {"Rows", "PixelData", "WindowWidth"} <= names <= set(dicom.READ)
     assert images.FORMATS.count("DICOM") == 0  # told apart by its prefix, not by Pillow

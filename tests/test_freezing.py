@@ -23,6 +23,8 @@ def present(*rows: tuple[str, str]) -> pd.DataFrame:
 
 
 THREE = frozen(("a", "a", "train"), ("b", "b", "val"), ("c", "c", "test"))
+# as ids are made; of one that a spreadsheet takes for a number, one for a power of ten
+A, B, G, H = "00000000000a", "123e45678901", "123456789012", "ffffffffffff"
 
 
 def read(tmp_path: Path, rows: str) -> pd.DataFrame:
@@ -41,20 +43,26 @@ def test_the_committed_file_freezes_nothing() -> None:
 
 
 def test_ids_that_look_like_numbers_are_read_as_text(tmp_path: Path) -> None:
-    table = read(tmp_path, "001,001,train\n1e5,1e5,val\n")
-    assert table["image_id"].tolist() == ["001", "1e5"]
+    table = read(tmp_path, f"{G}-12,{G},train\n{B},{B},val\n")
+    assert table["image_id"].tolist() == [f"{G}-12", B]
 
 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ("a,a,tset\n", "line 2: .* one of train, val, test, found a,a,tset"),
-        ("a,,test\n", "line 2: expected an image id, a group"),
-        (",a,test\n", "line 2: expected an image id, a group"),
-        ("a,a,test\na,a,test\n", "line 3: expected each image once, found a"),
-        ("a,g,test\nb,g,val\n", "line 3: expected group g in test.* found it in val"),
-        ("a,a,test\na-2,b,val\n", "line 3: expected picture a in test.* in val"),
-        ("a,a\n", "line 2: expected 3 cells"),
+        (f"{A},{A},tset\n", f"line 2: .* one of train, val, test, found '{A}"),
+        (f"{A},,test\n", "line 2: expected an image id and a group"),
+        (f",{A},test\n", "line 2: expected an image id and a group"),
+        (f"1.23457E+11,{A},test\n", "line 2: .*found '1.23457E.11,.*as text$"),
+        (f"{A},1.23E+47,test\n", f"line 2: .*found '{A},1.23E"),
+        (f"{A[2:]},{A},test\n", "line 2: expected an image id"),
+        (f"{A},{A}\n" * 2, "line 2: expected 3 cells"),
+        (f"{A},{A},test\n" * 2, f"line 3: expected each image once, found {A}"),
+        (f"{A},{G},test\n{B},{G},val\n", "line 3: expected group .* in test.* in val"),
+        (
+            f"{A},{A},test\n{A}-2,{B},val\n",
+            f"line 3: expected picture {A} in test.* in val",
+        ),
     ],
 )
 def test_a_malformed_split_is_named_by_its_line(
@@ -116,10 +124,11 @@ def split_file(tmp_path: Path, table: pd.DataFrame) -> Path:
 
 
 def test_freezing_keeps_what_is_absent_and_adds_what_is_new(tmp_path: Path) -> None:
-    now = frozen(("a", "0", "train"), ("0", "0", "train"), ("d", "d", "val"))
-    both = freezing.freeze(split_file(tmp_path, now), THREE)
-    assert both["image_id"].tolist() == ["0", "a", "b", "c", "d"]
-    assert both["part"].tolist() == ["train", "train", "val", "test", "val"]
+    now = frozen((B, A, "train"), (A, A, "train"), (H, H, "val"))
+    old = frozen((B, B, "train"), (G, G, "val"), (f"{G}-2", G, "val"))
+    both = freezing.freeze(split_file(tmp_path, now), old)
+    assert both["image_id"].tolist() == [A, G, f"{G}-2", B, H]
+    assert both["part"].tolist() == ["train", "val", "val", "train", "val"]
     freezing.write(tmp_path / "split.csv", both)
     pd.testing.assert_frame_equal(freezing.read(tmp_path / "split.csv"), both)
     again = freezing.freeze(split_file(tmp_path, now), both)
@@ -141,7 +150,8 @@ def test_a_split_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 def test_a_failed_freeze_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    freezing.write(tmp_path / "split.csv", THREE)
+    three = frozen(*((name, name, "val") for name in (A, B, G)))
+    freezing.write(tmp_path / "split.csv", three)
 
     def full(path: Path, table: pd.DataFrame) -> None:
         path.write_text("half")
@@ -149,7 +159,7 @@ def test_a_failed_freeze_leaves_the_old_file(
 
     monkeypatch.setattr(tables, "write_csv", full)
     with pytest.raises(OSError, match="disk full"):
-        freezing.write(tmp_path / "split.csv", THREE.head(1))
+        freezing.write(tmp_path / "split.csv", three.head(1))
     assert len(freezing.read(tmp_path / "split.csv")) == 3
 
 

@@ -57,6 +57,15 @@ def test_copies_show_the_part_that_holds_them(folders):
     assert "no/a.png, no/b.png" in gallery.cards[0].alt
 
 
+def test_a_flat_crop_is_shown(folders):
+    for name in "abc":
+        write_png(folders[1] / "no" / f"{name}.png", np.zeros((16, 16), np.uint8))
+    files = {name: f"no/{name}.png" for name in "abc"}
+    assert len(galleries.crops(crop_table(), files, *folders).cards) == 3
+    split = pd.DataFrame({"image_id": list("ab"), "group": "a", "part": "val"})
+    assert len(galleries.copies(split, crop_table(), folders[1]).cards) == 1
+
+
 def test_augmentation_shows_an_original_and_its_variants():
     index = pd.DataFrame(
         {"image_id": list("abab"), "variant": [0, 0, 1, 1], "y_true": [0, 1, 0, 1]}

@@ -89,6 +89,13 @@ def test_every_path_of_a_command_is_declared(name):
         assert any(d == word or d.startswith(f"{word}/") for d in declared), word
 
 
+def test_no_parameter_stands_in_a_command():
+    """DVC hands commands to a shell, which would obey a folder's name."""
+    for stage in STAGES.values():
+        found = set(re.findall(r"\$\{(\w+)", stage.cmd))
+        assert found <= {"key", "item"}, stage.name  # of dvc.yaml itself
+
+
 def outputs_of(entry):
     kinds = (entry.get(kind, []) for kind in ("outs", "metrics", "plots"))
     return {next(iter(o)) if isinstance(o, dict) else o for kind in kinds for o in kind}

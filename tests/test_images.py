@@ -202,13 +202,13 @@ def test_slow_files_are_bounded(tmp_path: Path) -> None:
     path.write_bytes(damaged.good()["jp2"] + bytes(8_000_000))
     with pytest.raises(ImageError, match="JPEG 2000 of more than 8,000,000 bytes"):
         decode(path)
-    jpeg = damaged.encoded(GREY, "JPEG", progressive=True)
-    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
-    path.write_bytes(jpeg[:-2] + 20 * last + jpeg[-2:])
-    assert decode(path).grey.shape == RAMP.shape
-    path.write_bytes(jpeg[:-2] + 100 * last + jpeg[-2:])
-    with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
-        decode(path)
+    for form in ("JPEG", "MPO"):
+        path.write_bytes(damaged.many_scans(20, form))
+        decoded = decode(path)
+        assert (decoded.grey.shape, decoded.format) == (damaged.SIDES, form)
+        path.write_bytes(damaged.many_scans(100, form))
+        with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
+            decode(path)
 
 
 def test_a_file_that_may_not_be_read_is_named_so(
@@ -331,6 +331,7 @@ STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of
         (RAMP.astype("<u2") * 9, 1, "I;16", STEPS),
         (RAMP.astype("<i2") * 9 - 900, 1, "I", STEPS),
         (RAMP.astype("<i4") * 900_000 - 9, 1, "I", STEPS),
+        (RAMP.astype("<u4") * 18_000_000, 1, "I", STEPS),  # beyond what "I" can say
         (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
         ((65_535 - RAMP.astype("<u2") * 9), 0, "I;16", STEPS),  # white is zero
         (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
@@ -373,11 +374,33 @@ def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
     np.testing.assert_array_equal(decode(path).grey, RAMP)
 
 
-def test_what_pillow_does_not_read_is_no_known_kind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "told"),
+    [
+        (RAMP.astype("i1"), 1, "8 bits, signed"),  # which Pillow takes for unsigned
+        (RAMP.astype("<f8"), 1, "64 bits, float"),
+        (RAMP.astype("<i2"), 0, "16 bits, signed, white is zero"),
+        (RAMP.astype("<u8"), 1, "64 bits, unsigned"),
+        (np.stack([RAMP] * 3, -1).astype("<f4"), 2, "32 bits, float"),
+    ],
+)
+def test_tiff_of_pixels_that_cannot_be_read_is_named_so(
+    tmp_path: Path, pixels: npt.NDArray, photometric: int, told: str
+) -> None:
     path = tmp_path / "a"
-    path.write_bytes(tiff(RAMP.astype("<f8"), 1))
-    with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+    path.write_bytes(tiff(pixels, photometric))
+    message = rf"^TIFF of a pixel type that is not supported \({told}\)$"
+    with pytest.raises(ImageError, match=message):
         decode(path)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_tiff_without_a_known_pixel_type_is_no_known_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"II*\0", b"MM\0*" + bytes(40), tiff(RAMP, 1)[:30]):
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+            decode(path)
 
 
 def test_one_bit_a_pixel(tmp_path: Path) -> None:
@@ -447,6 +470,19 @@ def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", Image.fromarray(deep))
     with pytest.raises(ImageError, match="not finite"):
         decode(path)
+
+
+def test_an_own_image_is_read_back_though_it_is_flat(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for levels in (RAMP, RAMP * 0):
+        write_png(path, levels)
+        np.testing.assert_array_equal(images.read_png(path), levels)
+    path.write_bytes(path.read_bytes()[:50])
+    for told in ("damaged image", "not a regular file"):
+        with pytest.raises(InputError, match=rf"a\.png: {told}.*dvc repro") as caught:
+            images.read_png(path)
+        assert not isinstance(caught.value, ImageError)
+        path.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("shape", [(20, 24), (20, 24, 3)])

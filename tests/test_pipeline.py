@@ -300,8 +300,7 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, nam
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "poison"))
     for folder in ("metrics", "reports"):
         (tmp_path / folder).mkdir(exist_ok=True)
-    command = stage.cmd.replace("${dataset}", "data/phantom")
-    run(tmp_path, *shlex.split(command))
+    run(tmp_path, *shlex.split(stage.cmd))
     for made in MADE[name]:
         assert (tmp_path / made).read_bytes() == (project / made).read_bytes()
 
@@ -327,6 +326,24 @@ def test_an_external_folder_works_as_a_data_set(clean, tmp_path):
     run(clean, "dvc", "exp", "run", "-S", f"dataset={folder}", "audit")
     shown = json.loads((clean / "metrics" / "audit.json").read_text())
     assert shown["files"] == 30
+
+
+HOSTILE = "year$2024 $(touch pwned) `touch pwned` 'a' \"b\" \\ ; touch pwned"
+
+
+def test_a_data_sets_name_is_no_command(clean, tmp_path):
+    """Whatever a folder is called, as a parameter and by -S (in Hydra's quotes)."""
+    folder = tmp_path / HOSTILE
+    shutil.copytree(clean / "data" / "phantom", folder)
+    change(clean, "dataset", str(folder))
+    assert ran(run(clean, "dvc", "repro", "crop")) == ["audit", "crop"]
+    other = tmp_path / "year$2024 $(touch pwned)"
+    folder.rename(other)
+    changed = f"dataset='{other}'"
+    told = run(clean, "dvc", "exp", "run", "-S", changed, "crop")
+    assert ran(told) == ["audit", "crop"]
+    assert params.load(clean / "params.yaml")["dataset"] == str(other)
+    assert not list(clean.rglob("pwned"))
 
 
 def test_a_different_seed_splits_differently(clean):
@@ -380,6 +397,10 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     counts = json.loads((clean / "metrics" / "split.json").read_text())
     assert counts["frozen_groups"] == split_table(clean)["group"].nunique()
     assert counts["frozen_absent"] == 0
+    with (clean / "split.csv").open("a") as frozen:
+        frozen.write(f"{'f' * 12},{'f' * 12},val\n")
+    told = run(clean, "dvc", "repro", "split").stdout
+    assert "split: 1 images of split.csv are not in the data set" in told
 
 
 def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
@@ -404,6 +425,27 @@ def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
     mended = (clean / "review.csv").read_text().replace(rows, "no/new.png,,,yes,odd\n")
     (clean / "review.csv").write_text(mended)
     run(clean, "dvc", "repro", "split")
+
+
+def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
+    """Of a nearly blank image the box, of another one a person's, leaves no head."""
+    dataset = tmp_path / "blank"
+    shutil.copytree(clean / "data" / "phantom", dataset)
+    blank = np.zeros((512, 512), np.uint8)
+    blank[100:110, 50] = 1
+    images.write_png(dataset / "no" / "blank.png", blank)
+    corner = next((dataset / "yes").iterdir()).name
+    with (clean / "review.csv").open("a") as review:
+        review.write(f"yes/{corner},,0 0 1 1,,\n")
+    change(clean, "dataset", str(dataset))
+    run(clean, "dvc", "repro", "split")
+    crops = tables.read_csv(clean / "data" / "crop.csv")
+    crops["level"] = [np.ptp(images.read_png(clean / "data" / "cropped" / file))
+                      for file in crops["file"]]  # fmt: skip
+    flat = crops[crops["level"] == 0]
+    assert len(flat) == 2
+    assert flat["flags"].str.contains("unlike the others").all()
+    assert set(flat["image_id"]) <= set(split_table(clean)["image_id"])
 
 
 def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):

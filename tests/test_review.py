@@ -25,7 +25,7 @@ def test_every_kind_of_decision(tmp_path: Path) -> None:
         ",,,,\n"
         '"no/b, 1.png",,,yes,"abdomen,\n not a head"\n'
         "\n"
-        " no/c.png,007,,,looked at\n"
+        " no/c.png,007,,,\n"
     )
     decisions = read(tmp_path, rows)
     where = f"{tmp_path}/review.csv, line"
@@ -56,7 +56,15 @@ def test_a_spreadsheets_byte_order_mark_and_line_ends_are_taken(tmp_path: Path) 
         ("a,,,maybe,x", "line 2: expected exclude to be 'yes' or empty, found 'maybe'"),
         ("a,,,yes,", "line 2: expected a reason"),
         (",g,,,", "line 2: expected a file's name"),
-        ("a,,,,\nb,,,,\na,g,,,", "line 4: a was decided about in .*line 2 already"),
+        ("a,g,,,\nb,g,,,\na,g,,,", "line 4: a was decided about in .*line 2 already"),
+        ("a,,,,odd", "line 2: expected exclude 'yes' beside the reason 'odd'"),
+        ("a,g,0 0 1 1,,odd", "line 2: expected exclude 'yes' beside the reason"),
+        (
+            "a, ,,,",
+            "line 2: expected a group, a box or exclude 'yes' for a, found none",
+        ),
+        (f"a,,0 0 1 {'9' * 5000},,", "line 2: expected a box .*999'$"),
+        ("a,,0 0 1 1000000000,,", "line 2: expected a box .* of 9 digits at most"),
         ("a,,,", "line 2: expected 5 cells .* found 4; a cell with a comma"),
         ("a,b,c,d,e,f", "line 2: expected 5 cells .* found 6"),
         ('a,"b,,,', "line 2: expected comma-separated cells"),
@@ -95,7 +103,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 
 def test_unknown_files_are_named_with_the_likeliest_one() -> None:
     files = ["yes/Y1.jpg", "yes/Y2.jpg"]
-    review.check_files({"yes/Y1.jpg": Decision("")}, files)
+    review.by_file({"yes/Y1.jpg": Decision("")}, files)
     decisions = {
         "yes/Y1.jpg": Decision("review.csv, line 2"),
         "yes/Y2.jgp": Decision("review.csv, line 3"),
@@ -107,11 +115,25 @@ def test_unknown_files_are_named_with_the_likeliest_one() -> None:
         "review.csv, line 4: /. Expected paths below its folder$"
     )
     with pytest.raises(InputError, match=message):
-        review.check_files(decisions, files)
+        review.by_file(decisions, files)
+
+
+COMPOSED, APART = "no/M\u00fcller.jpg", "no/Mu\u0308ller.jpg"  # Unicode's NFC and NFD
+
+
+@pytest.mark.parametrize(("typed", "there"), [(COMPOSED, APART), (APART, COMPOSED)])
+def test_letters_composed_otherwise_are_the_same_name(typed: str, there: str) -> None:
+    decision = Decision("line 2", group="g")
+    assert review.by_file({typed: decision}, [there, "x"]) == {there: decision}
+    both = review.by_file({typed: decision}, [there, typed])
+    assert both == {typed: decision}
+    with pytest.raises(InputError, match=r"Mu\\u0308ller|M\\xfcller") as error:
+        review.by_file({typed: decision, there: decision}, [there])
+    assert str(error.value).isascii()
 
 
 def test_ten_unknown_files_are_named_and_all_counted() -> None:
     decisions = {f"{i}": Decision("at") for i in range(12)}
     with pytest.raises(InputError, match="^12 of 12") as error:
-        review.check_files(decisions, [])
+        review.by_file(decisions, [])
     assert str(error.value).count("at: ") == 10

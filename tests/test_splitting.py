@@ -66,6 +66,22 @@ def test_two_groups_of_a_class_are_too_few():
         splitting.assign_parts(table, {}, **SIZES, seed=0)
 
 
+def test_a_group_that_swallows_a_class_is_named_with_the_way_out():
+    table = pd.DataFrame(
+        {"group": [*"abc", *"d" * 9, "e"], "y_true": [0] * 3 + [1] * 10}
+    )
+    message = r"'yes' has 2 groups.* Group d alone holds 9 of its 10 images .*PatientID"
+    with pytest.raises(InputError, match=message):
+        splitting.assign_parts(table, {}, **SIZES, seed=0)
+    table["group"] = "d"  # of both classes, the majority yes: none is left for no
+    with pytest.raises(InputError, match="'no' has 0 .* Group d .* 3 of its 3 images"):
+        splitting.assign_parts(table, {}, **SIZES, seed=0)
+    table = pd.DataFrame({"group": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
+    with pytest.raises(InputError) as caught:
+        splitting.assign_parts(table, {}, **SIZES, seed=0)
+    assert "alone" not in str(caught.value)
+
+
 def test_a_group_of_both_classes_stays_whole():
     table = pd.concat(
         [images(30), pd.DataFrame({"group": ["x", "x", "x"], "y_true": [0, 1, 1]})]

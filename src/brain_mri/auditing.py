@@ -16,8 +16,7 @@ from brain_mri.duplicates import duplicate_pairs, fingerprint
 from brain_mri.errors import InputError, shown
 from brain_mri.groups import chains, conflicts, group_ids
 from brain_mri.images import CLASSES, ID_DIGITS, ImageError, decode, pixel_hash
-from brain_mri.ledger import read_rows
-from brain_mri.listing import LEFT_OUT, LEFT_OUT_COLUMNS, list_files, odd
+from brain_mri.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.progress import map_threads
 from brain_mri.review import Decision
 
@@ -147,26 +146,17 @@ def _examine(
     """Look at every file, those that `brain-mri add` left out too; sorted by file."""
     check_folders(folder, folders)
     files = [file for file in list_files(folder) if file != LEFT_OUT]
-    reasons = _left_out(folder)
+    reasons = left_out_before(folder)
     lost = sorted(set(reasons) - set(files))
-    review.check_files(decisions, {*files, *lost})
+    decided = review.by_file(decisions, {*files, *lost})
 
     def named(file: str) -> _Facts:
-        decision = decisions.get(file, Decision(""))
+        decision = decided.get(file, Decision(""))
         return _Facts(file, label_of(file, folders), decision=decision)
 
     facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
     facts += [_refused(named(file), reasons[file]) for file in lost]
     return sorted(facts, key=lambda fact: fact.file)
-
-
-def _left_out(folder: Path) -> dict[str, str]:
-    """Read what `brain-mri add` left out, by file, and why."""
-    path = folder / LEFT_OUT
-    if not path.is_file():
-        return {}
-    rows = read_rows(path, LEFT_OUT_COLUMNS)
-    return {row.cells["file"]: row.cells["reason"] for row in rows}
 
 
 def _look(folder: Path, seen: _Facts) -> _Facts:

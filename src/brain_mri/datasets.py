@@ -9,13 +9,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_mri.classes import check_folders, listed
+from brain_mri.classes import check_folders, label_of, listed
 from brain_mri.errors import InputError, shown
-from brain_mri.listing import LEFT_OUT, LEFT_OUT_COLUMNS, odd, poses_as_image
+from brain_mri.listing import (
+    LEFT_OUT,
+    LEFT_OUT_COLUMNS,
+    left_out_before,
+    odd,
+    poses_as_image,
+)
 from brain_mri.tables import write_csv
 
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
 KAGGLE_FILES = 253
+HALF = ".adding-"  # what is being copied; Git ignores it
 
 
 def copy_dataset(
@@ -23,8 +30,8 @@ def copy_dataset(
 ) -> dict[str, str]:
     """Copy the named folders of a data set, without what DVC cannot hash.
 
-    What is left out is listed in left-out.csv beside them, if anything is. The copy
-    appears whole or not at all.
+    What is left out is listed in left-out.csv beside them, if anything is; so is what
+    such a list of the source names. The copy appears whole or not at all.
 
     Args:
         source: the data set's folder.
@@ -44,9 +51,13 @@ def copy_dataset(
             f"{target}.dvc first"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adding-") as scratch:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=HALF) as scratch:
         copy = Path(scratch) / "copy"
-        left_out: dict[str, str] = {}
+        left_out = {
+            file: reason
+            for file, reason in left_out_before(source).items()
+            if label_of(file, folders) and not (source / file).exists()
+        }
         for name in folders:
             left_out |= _copy_tree(source, name, copy)
         rows = sorted(left_out.items())
@@ -79,12 +90,15 @@ def check_name(name: str) -> str:
     """Return a data set's name if it is a plain one.
 
     Raises:
-        InputError: the name could lead out of data/raw, or needs quoting.
+        InputError: the name could lead out of data/raw, needs quoting, or is one that
+            DVC takes for its own.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise InputError(
             f"--name {name!r}: expected letters, digits, '-', '_' and '.' only"
         )
+    if name.endswith(".dvc") or name == "dvc.yaml":
+        raise InputError(f"--name {name!r}: expected no name of a file of DVC's own")
     return name
 
 

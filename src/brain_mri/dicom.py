@@ -24,12 +24,13 @@ from pydicom.pixels.processing import (
     apply_windowing,
 )
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGTransferSyntaxes
 
 from brain_mri.grey import (
     MAX_SLOW_BYTES,
     Decoded,
     ImageError,
+    check_scans,
     check_size,
     pointwise,
     stretch,
@@ -60,17 +61,22 @@ READ = [
     "NumberOfFrames",
     "PlanarConfiguration",
     "PixelDataProviderURL",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "PatientID",
 ]
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 
-# What stands for "no name", without regard to case, spaces and signs.
-NOBODY = (
-    "anon|anonymous|anonymi[sz]ed|deidentified|removed|redacted|hidden|private|default"
-    "|unknown|unnamed|none|null|nil|nan|na|no(id|name|patient)|patient(id)?|id|name"
-    "|subject|test|0*|x{2,}"
+# What stands for "no name", without regard to case, spaces and signs: one of these
+# words, before or after what ought to be named.
+NONE = (
+    "anon(ym(ous|i[sz]ed)?)?|deidentified|removed|redacted|hidden|private|default|test"
+    "|un(known|named|specified|defined|available)|not(known|specified|available|given)"
+    "|no|none|null|nil|nan?|blank|empty"
 )
+NAMED = "(patient|subject|id|name)"
+NOBODY = f"({NONE})?{NAMED}*|{NAMED}+({NONE})|0*|x{{2,}}"
 
 # Of this process alone and never written: within one audit equal hashes tell equal
 # patients, and after it nobody can try identifiers against them.
@@ -85,7 +91,8 @@ def decode(content: bytes) -> Decoded:
 
     Stored values go through the modality table or rescale slope and intercept, then
     through the first VOI table or window, whose range becomes 0..255; without one,
-    minimum..maximum does. MONOCHROME1 is inverted. Colour becomes luma.
+    minimum..maximum of all but padding does. MONOCHROME1 is inverted. Colour becomes
+    luma.
 
     `patient` is a hash of `PatientID` under a random salt that lives in memory only:
     equal within this process for equal patients, and no use elsewhere. It is "" for a
@@ -109,7 +116,7 @@ def is_placeholder(identifier: str) -> bool:
     """Tell whether a patient's identifier names nobody.
 
     It does not if, without spaces and signs, it is empty, all zeros, two or more X, or
-    another of `NOBODY`. "1" and "anonymous17" name somebody.
+    says so ("Unknown Patient", see `NOBODY`). "1" and "anonymous17" name somebody.
     """
     plain = re.sub(r"[\W_]", "", identifier.casefold())
     return re.fullmatch(NOBODY, plain) is not None
@@ -146,6 +153,8 @@ def _check_syntax(content: bytes) -> None:
         raise ImageError(
             f"compressed DICOM of {len(content):,} bytes, more than {MAX_SLOW_BYTES:,}"
         )
+    if syntax in JPEGTransferSyntaxes:
+        check_scans(content)
 
 
 def _check(data: Dataset) -> None:
@@ -184,7 +193,7 @@ def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
     pixels = _pixels(data)
     try:
         levels = pointwise(lambda part: _levels(part, data), pixels, np.float32)
-        ends = _ends(data)
+        ends = _ends(data) or _inner_ends(pixels, levels, data)
     except MemoryError:
         raise
     except Exception:
@@ -207,6 +216,21 @@ def _ends(data: Dataset) -> tuple[float, float] | None:
     with np.errstate(over="ignore"):  # of the sigmoid's exponent
         low, high = apply_windowing(np.array([-1e300, 1e300]), data).tolist()
     return low, high
+
+
+def _inner_ends(
+    pixels: npt.NDArray, levels: npt.NDArray, data: Dataset
+) -> tuple[float, float] | None:
+    """Return the extremes without the padding round a scan, if any is stated.
+
+    Source: DICOM PS3.3, C.7.5.1.1.2: a stored value, or a range with both its ends.
+    """
+    first = data.get("PixelPaddingValue")
+    if first is None:
+        return None
+    low, high = sorted((first, data.get("PixelPaddingRangeLimit", first)))
+    inner = levels[(pixels < low) | (pixels > high)]
+    return (float(inner.min()), float(inner.max())) if inner.size else None
 
 
 def _luma(data: Dataset) -> npt.NDArray[np.uint8]:

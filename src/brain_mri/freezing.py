@@ -1,6 +1,7 @@
 """Keep the parts of images that are there when others are added: split.csv."""
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,11 +10,13 @@ import pandas as pd
 
 from brain_mri import tables
 from brain_mri.errors import InputError, shown
+from brain_mri.images import ID_DIGITS
 from brain_mri.ledger import read_rows
 from brain_mri.splitting import PARTS
 
 FILE = Path("split.csv")
 COLUMNS = ("image_id", "group", "part")
+ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}(-[0-9]+)?")
 NAMED = 10  # images or groups in an error
 MEND = (
     "exclude an image that joins them in review.csv, or give the groups one part in "
@@ -25,18 +28,20 @@ def read(path: Path) -> pd.DataFrame:
     """Read the frozen images: image_id, group, part.
 
     Raises:
-        InputError: the file is malformed, a part is unknown, an image stands there
-            twice, or a group or a picture is in two parts.
+        InputError: the file is malformed, an id is none, a part is unknown, an image
+            stands there twice, or a group or a picture is in two parts.
     """
     rows = read_rows(path, COLUMNS)
     seen: set[str] = set()
     part_of: dict[str, str] = {}
     for row in rows:
         image_id, group, part = row.cells.values()
-        if not image_id or not group or part not in PARTS:
+        if not ID.fullmatch(image_id) or not ID.fullmatch(group) or part not in PARTS:
             raise InputError(
-                f"{row.where}: expected an image id, a group and one of "
-                f"{', '.join(PARTS)}, found {','.join(row.cells.values())}"
+                f"{row.where}: expected an image id and a group, {ID_DIGITS} digits "
+                f"0-9 a-f each, and one of {', '.join(PARTS)}, found "
+                f"{','.join(row.cells.values())!r}. A spreadsheet takes some ids for "
+                f"numbers: git checkout {FILE}, and edit it as text"
             )
         if image_id in seen:
             raise InputError(f"{row.where}: expected each image once, found {image_id}")

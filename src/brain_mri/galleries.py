@@ -11,7 +11,7 @@ import pandas as pd
 from brain_mri import pictures
 from brain_mri.arrays import Packed
 from brain_mri.cropping import Box
-from brain_mri.images import CLASSES, decode
+from brain_mri.images import CLASSES, decode, read_png
 
 CROPS = 24
 VARIED = 6  # training images shown with their variants
@@ -87,7 +87,7 @@ def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
     for group in groups[:COPIES]:
         members = split[split["group"] == group]
         shown = [file_of[image_id] for image_id in members["image_id"]][:MEMBERS]
-        tiles = [pictures.tile(decode(cropped / file).grey) for file in shown]
+        tiles = [pictures.tile(read_png(cropped / file)) for file in shown]
         part = members["part"].iloc[0]
         line = f"{len(members)} images, all in {part}"
         alt = f"{len(shown)} crops of one group: {', '.join(shown)}"
@@ -156,7 +156,7 @@ def _gravity(flags: str) -> int:
 def _crop_card(row: Any, file: str, dataset: Path, cropped: Path) -> Card:
     whole = decode(dataset / file).grey
     box = Box(row.x0, row.y0, row.x1, row.y1)
-    crop = decode(cropped / row.file).grey
+    crop = read_png(cropped / row.file)
     flags = row.flags.replace(";", ", ") or "no flag"
     alt = f"{file}: the whole image with the box of the head, then the crop"
     strip = pictures.strip([pictures.framed(whole, box), pictures.tile(crop)])

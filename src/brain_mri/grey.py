@@ -21,6 +21,8 @@ MAX_BYTES = 8 * MAX_PIXELS
 # Python: so much takes 1.5 s.
 MAX_SLOW_BYTES = 8_000_000
 
+MAX_SCANS = 100  # of a JPEG image; a progressive one has about ten
+
 BLOCK = 1 << 18  # pixels that are worked on in float64 at once
 
 
@@ -52,6 +54,16 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(f"{width} x {height} px, a side under {MIN_SIDE} px")
     if width * height > MAX_PIXELS:
         raise ImageError(f"{width} x {height} px, more than {MAX_PIXELS:,} pixels")
+
+
+def check_scans(jpeg: bytes) -> None:
+    """Check how many scans hold a JPEG image: each is a pass over all its pixels.
+
+    Raises:
+        ImageError: there are more than 100.
+    """
+    if jpeg.count(b"\xff\xda") > MAX_SCANS:
+        raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
 
 
 def stretch(

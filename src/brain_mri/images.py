@@ -7,11 +7,13 @@ import io
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from brain_mri.errors import InputError, writing
 from brain_mri.grey import (
@@ -19,6 +21,7 @@ from brain_mri.grey import (
     MAX_PIXELS,
     MAX_SLOW_BYTES,
     Decoded,
+    check_scans,
     check_size,
     stretch,
 )
@@ -34,7 +37,7 @@ ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
-MAX_SCANS = 100  # of a JPEG file; a progressive one has about ten
+SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}  # of TIFF
 
 WORDS = 200  # letters of a decoder's complaint
 
@@ -96,6 +99,18 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
         os.replace(part, path)
 
 
+def read_png(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the grey levels of an image that `write_png` wrote; it may be flat.
+
+    Raises:
+        InputError: It is missing or damaged; the line names it.
+    """
+    try:
+        return _picture(_read(path)).grey
+    except ImageError as error:
+        raise InputError(f"{path}: {error}; `dvc repro` makes it again") from None
+
+
 def _read(path: Path) -> bytes:
     # Whole, as a length that a damaged header states then asks for no memory.
     try:
@@ -133,18 +148,18 @@ def _picture(content: bytes) -> Decoded:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
             _check_cost(image.format or "", content)
+            if _samples(_tags(image)) == (8, 2):  # Pillow takes them for unsigned
+                raise ImageError(_unsupported(_tags(image)))
             ImageOps.exif_transpose(image, in_place=True)
             grey = _to_grey(image)
             # Pillow turns it round itself, but for deep pixels.
-            if image.mode in DEEP_MODES and _white_is_zero(image):
+            if image.mode in DEEP_MODES and _white_is_zero(_tags(image)):
                 grey = 255 - grey
             return Decoded(grey, image.format or "", image.mode)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise ImageError(
-            f"not an image of a known kind ({', '.join(FORMATS)}, DICOM)"
-        ) from None
+        raise ImageError(_unknown(content)) from None
     except Image.DecompressionBombError:
         raise ImageError(f"more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:
@@ -155,14 +170,43 @@ def _check_cost(form: str, content: bytes) -> None:
     """Refuse what a few pixels or bytes make slow."""
     if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
         raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
-    # Each is a pass over all pixels, also if it changes none.
-    if form == "JPEG" and content.count(b"\xff\xda") > MAX_SCANS:
-        raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
+    if form in ("JPEG", "MPO"):  # a JPEG with others behind it; libtiff counts itself
+        check_scans(content)
 
 
-def _white_is_zero(image: Image.Image) -> bool:
-    tags = getattr(image, "tag_v2", {})  # of TIFF alone
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    return getattr(image, "tag_v2", {})  # of TIFF alone
+
+
+def _samples(tags: Mapping[int, Any]) -> tuple[int, int]:
+    return tags.get(258, (1,))[0], tags.get(339, (1,))[0]  # bits and SAMPLE_FORMATS
+
+
+def _white_is_zero(tags: Mapping[int, Any]) -> bool:
     return bool(tags.get(262) == 0)  # PhotometricInterpretation
+
+
+def _unknown(content: bytes) -> str:
+    """Say why Pillow knows no file like this: of TIFF it may be the pixels alone."""
+    with contextlib.suppress(Exception):  # whatever is damaged
+        stream = io.BytesIO(content)
+        try:
+            TiffImagePlugin.TiffImageFile(stream)
+        except SyntaxError as error:
+            if str(error) == "unknown pixel mode":
+                head = content[: 16 if content[2] == 43 else 8]  # BigTIFF's is longer
+                tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+                stream.seek(tags.next)
+                tags.load(stream)
+                return _unsupported(tags)
+    return f"not an image of a known kind ({', '.join(FORMATS)}, DICOM)"
+
+
+def _unsupported(tags: Mapping[int, Any]) -> str:
+    bits, kind = _samples(tags)
+    words = [f"{bits} bits", SAMPLE_FORMATS.get(kind, "of another kind")]
+    words += ["white is zero"] * _white_is_zero(tags)
+    return f"TIFF of a pixel type that is not supported ({', '.join(words)})"
 
 
 def _words(error: Exception) -> str:
@@ -174,7 +218,10 @@ def _words(error: Exception) -> str:
 
 def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode in DEEP_MODES:
-        return stretch(np.asarray(image))
+        deep = np.asarray(image)
+        if image.mode == "I" and _samples(_tags(image)) == (32, 1):
+            deep = deep.view(np.uint32)  # which Pillow takes for signed
+        return stretch(deep)
     if image.mode == "LAB":
         return np.asarray(image.getchannel("L"))
     if image.has_transparency_data:

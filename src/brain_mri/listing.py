@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from brain_mri.errors import InputError
+from brain_mri.ledger import read_rows
 
 # What `brain-mri add` could not copy, so that it travels with the data.
 LEFT_OUT = "left-out.csv"
@@ -41,6 +42,19 @@ def list_files(folder: Path) -> list[str]:
                 "rename the file"
             )
     return files
+
+
+def left_out_before(folder: Path) -> dict[str, str]:
+    """Read what `brain-mri add` left out of a data set, by file, and why.
+
+    Raises:
+        InputError: the list is malformed.
+    """
+    path = folder / LEFT_OUT
+    if not path.is_file():
+        return {}
+    rows = read_rows(path, LEFT_OUT_COLUMNS)
+    return {row.cells["file"]: row.cells["reason"] for row in rows}
 
 
 def poses_as_image(folder: Path) -> bool:

@@ -1,6 +1,9 @@
 """Read review.csv, where a person groups, crops or excludes files by name."""
 
 import difflib
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +37,8 @@ def read(path: Path) -> dict[str, Decision]:
     """Read the decisions, by file: its path below the data set's folder.
 
     Raises:
-        InputError: a column, a box or an exclusion is malformed, or a file stands
-            there twice.
+        InputError: a column, a box or an exclusion is malformed, a row decides
+            nothing, or a file stands there twice.
     """
     decisions: dict[str, Decision] = {}
     for row in read_rows(path, COLUMNS):
@@ -51,22 +54,35 @@ def read(path: Path) -> dict[str, Decision]:
     return decisions
 
 
-def check_files(decisions: Mapping[str, Decision], files: Collection[str]) -> None:
-    """Refuse decisions about files that are not there, naming the first ten.
+def by_file(
+    decisions: Mapping[str, Decision], files: Collection[str]
+) -> dict[str, Decision]:
+    """Return the decisions by the names that the files have.
+
+    Systems differ in whether an accent is a letter's part or a sign of its own, so that
+    where no file has just the name that was typed, the one that looks the same counts.
 
     Raises:
-        InputError: there is one; it is named with its line and the likeliest file.
+        InputError: a decision is about no file, or about one that has another; the
+            first ten are named with their lines and the likeliest files.
     """
-    unknown = [file for file in decisions if file not in files]
+    looks = Counter(map(_composed, files))
+    alike = {look: file for file in files if looks[look := _composed(file)] == 1}
+    found: dict[str, Decision] = {}
+    unknown = []
+    for file, decision in decisions.items():
+        name = file if file in files else alike.get(_composed(file))
+        if name is None or name in found or (name != file and name in decisions):
+            unknown.append(f"{decision.where}: {_guessed(file, files)}")
+        else:
+            found[name] = decision
     if unknown:
-        named = "; ".join(
-            f"{decisions[file].where}: {shown(file)}{_guess(file, files)}"
-            for file in unknown[:NAMED]
-        )
         raise InputError(
             f"{len(unknown)} of {len(decisions)} decisions are about files that the "
-            f"data set does not hold: {named}. Expected paths below its folder"
+            f"data set does not hold: {'; '.join(unknown[:NAMED])}. Expected paths "
+            "below its folder"
         )
+    return found
 
 
 def check_box(decision: Decision, width: int, height: int) -> None:
@@ -88,25 +104,30 @@ def written(box: Corners | None) -> str:
 
 
 def _decision(row: Row) -> Decision:
-    return Decision(
+    decision = Decision(
         where=row.where,
         group=row.cells["group"],
         box=_box(row.where, row.cells["box"]),
         excluded=_excluded(row),
     )
+    if not (decision.group or decision.box or decision.excluded):
+        raise InputError(
+            f"{row.where}: expected a group, a box or exclude 'yes' for "
+            f"{shown(row.cells['file'])}, found none"
+        )
+    return decision
 
 
 def _box(where: str, text: str) -> Corners | None:
     if not text:
         return None
-    words = text.split()
-    if len(words) == 4 and all(word.isdecimal() and word.isascii() for word in words):
-        x0, y0, x1, y1 = map(int, words)
+    if re.fullmatch(r"[0-9]{1,9}(\s+[0-9]{1,9}){3}", text):
+        x0, y0, x1, y1 = map(int, text.split())
         if x0 < x1 and y0 < y1:
             return x0, y0, x1, y1
     raise InputError(
-        f"{where}: expected a box as 'x0 y0 x1 y1', whole px with x0 < x1 and y0 < y1, "
-        f"found {text!r}"
+        f"{where}: expected a box as 'x0 y0 x1 y1', whole px of 9 digits at most "
+        f"with x0 < x1 and y0 < y1, found {text[:60]!r}"
     )
 
 
@@ -117,11 +138,27 @@ def _excluded(row: Row) -> str:
         raise InputError(
             f"{row.where}: expected exclude to be 'yes' or empty, found {answer!r}"
         )
+    if reason and not answer:
+        raise InputError(
+            f"{row.where}: expected exclude 'yes' beside the reason {reason[:60]!r}, "
+            "found it empty"
+        )
     if answer and not reason:
         raise InputError(f"{row.where}: expected a reason for the exclusion, got none")
     return reason if answer else ""
 
 
-def _guess(file: str, files: Collection[str]) -> str:
+def _guessed(file: str, files: Collection[str]) -> str:
     near = difflib.get_close_matches(file, sorted(files), n=1)
-    return f" (did you mean {shown(near[0])}?)" if near else ""
+    if not near:
+        return shown(file)
+    # names that look the same are told apart by their code points
+    same = _composed(near[0]) == _composed(file)
+    typed, there = (
+        ascii(name)[1:-1] if same else shown(name) for name in (file, near[0])
+    )
+    return f"{typed} (did you mean {there}?)"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

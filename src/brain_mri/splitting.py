@@ -49,7 +49,9 @@ def assign_parts(
         members = groups[(groups["mean"] >= 0.5) == bool(label)]
         ordered = members.loc[sorted(members.index, key=lambda group: rank[group])]
         shares = _shares(test_size, val_size)
-        part_of |= _fill(ordered["size"], shares, label, frozen)
+        mine = _fill(ordered["size"], shares, frozen)
+        _check_filled(mine, label, images.loc[images["y_true"] == label, "group"])
+        part_of |= mine
     return images["group"].map(part_of).to_numpy(dtype=np.str_)
 
 
@@ -125,7 +127,7 @@ def _rank(seed: int, group: str) -> str:
 
 
 def _fill(
-    sizes: pd.Series, shares: dict[str, float], label: int, frozen: Mapping[str, str]
+    sizes: pd.Series, shares: dict[str, float], frozen: Mapping[str, str]
 ) -> dict[str, str]:
     """Give each group, in order, to the part that is furthest below its share."""
     part_of = {str(group): frozen[group] for group in sizes.index if group in frozen}
@@ -136,12 +138,29 @@ def _fill(
         part = min(PARTS, key=lambda part: images[part] / shares[part])
         part_of[str(group)] = part
         images[part] += size
+    return part_of
+
+
+def _check_filled(part_of: Mapping[str, str], label: int, group: pd.Series) -> None:
+    """Refuse a class that leaves a part empty; `group`: of each of its images."""
     empty = [part for part in PARTS if part not in part_of.values()]
     if empty:
         raise InputError(
-            f"class {('no', 'yes')[label]!r} has {len(sizes)} groups of distinct "
+            f"class {('no', 'yes')[label]!r} has {len(part_of)} groups of distinct "
             f"images, too few for parts {', '.join(PARTS)} at these sizes "
             f"({', '.join(empty)} would be empty): add images, or change "
-            "split.test_size or split.val_size in params.yaml"
+            f"split.test_size or split.val_size in params.yaml{_crowd(group)}"
         )
-    return part_of
+
+
+def _crowd(group: pd.Series) -> str:
+    """Say what to look at where one group holds most images of a class."""
+    sizes = group.value_counts()
+    if len(group) < 2 or sizes.iloc[0] <= len(group) / 2:
+        return ""
+    return (
+        f". Group {sizes.index[0]} alone holds {sizes.iloc[0]} of its {len(group)} "
+        "images (data/manifest.csv names them): if they are not of one patient, all "
+        "their DICOM files may state one PatientID, or review.csv one group; give each "
+        "patient an own one, or none"
+    )
