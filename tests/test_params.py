@@ -217,3 +217,15 @@ def test_less_is_better_of_errors_alone():
         if rules.lower_is_better(key)
     ]
     assert better == ["a.brier", "a.log_loss", "a.fn"]
+
+
+def test_a_key_that_stands_there_twice_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    for text, key in (
+        ("seed: 7\nseed: 8\n", "seed"),
+        ("vgg: {epochs: 1, epochs: 2}\n", "epochs"),
+        ("vgg: {epochs: 1}\nvgg.epochs: 2\n", "vgg.epochs"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=f"{key} stands there twice"):
+            params.load(path)

@@ -7,7 +7,8 @@ functions that take it. So a new parameter of one stage invalidates no other.
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,7 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader that reads numbers and booleans as YAML 1.2 (and DVC) does.
 
     1e-4 and 1e-05 are numbers; no, yes, on and off are words, so that `no: [no]` is a
-    key and the name of a folder.
+    key and the name of a folder. A key that stands there twice is refused.
     """
 
     # without YAML 1.1's booleans
@@ -47,6 +48,15 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, form) for tag, form in resolvers if tag != BOOLEAN]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, Any]:
+        keys = Counter(key.value for key, _ in node.value)
+        twice = [key for key, count in keys.items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} stands there twice")
+        return super().construct_mapping(node, deep)
 
 
 # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution

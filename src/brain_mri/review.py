@@ -112,8 +112,8 @@ def _decision(row: Row) -> Decision:
     )
     if not (decision.group or decision.box or decision.excluded):
         raise InputError(
-            f"{row.where}: expected a group, a box or exclude 'yes' for "
-            f"{shown(row.cells['file'])}, found none"
+            f"{row.where}: expected a group, a box, or exclude 'yes' with a reason, "
+            f"for {shown(row.cells['file'])}"
         )
     return decision
 
@@ -137,11 +137,6 @@ def _excluded(row: Row) -> str:
     if answer not in ("", "yes"):
         raise InputError(
             f"{row.where}: expected exclude to be 'yes' or empty, found {answer!r}"
-        )
-    if reason and not answer:
-        raise InputError(
-            f"{row.where}: expected exclude 'yes' beside the reason {reason[:60]!r}, "
-            "found it empty"
         )
     if answer and not reason:
         raise InputError(f"{row.where}: expected a reason for the exclusion, got none")
