@@ -14,7 +14,7 @@ import numpy.typing as npt
 from brain_mri import tables
 from brain_mri.errors import InputError
 from brain_mri.images import CLASSES
-from brain_mri.predicting import AT_ONCE, Likeness, Network
+from brain_mri.predicting import Likeness, Network
 
 MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"
 PARITY = 1e-5  # largest difference from Keras
@@ -115,13 +115,6 @@ def open_onnx(path: Path, name: str, size: int) -> Network:
         return np.asarray(found, np.float32)
 
     return Network(name, score)
-
-
-def scores(network: Network, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Score crops, uint8 (n, size, size), which may lie on disk, in batches."""
-    starts = range(0, len(crops), AT_ONCE)
-    chunks = (np.asarray(crops[start : start + AT_ONCE]) for start in starts)
-    return np.concatenate([network.score(chunk) for chunk in chunks])
 
 
 def facts(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from brain_mri import arrays, exporting, networks, predictions, tables, wording
 from brain_mri.errors import InputError
 from brain_mri.exporting import FACTS, LIKENESS, MODEL
 from brain_mri.networks import Trained
-from brain_mri.predicting import Likeness, Network
+from brain_mri.predicting import Likeness, Network, in_batches
 
 CARD = Path("reports") / "model-card.md"
 METRICS = Path("metrics")
@@ -119,12 +119,12 @@ def _write_model(trained: Trained, loaded: Any, path: Path) -> dict[str, Any]:
     from brain_mri import models
 
     part = arrays.read(trained.run.output(networks.TEST))
-    keras = exporting.scores(networks.network(loaded), part.values)
+    keras = in_batches(networks.network(loaded).score, part.values)
     _check_repeated(trained, loaded.name, part.index["image_id"], keras)
     core, offset = models.behind_offset(loaded)
     exporting.write_onnx(core, offset, path)
     opened = exporting.open_onnx(path, loaded.name, trained.image_size)
-    difference = float(abs(exporting.scores(opened, part.values) - keras).max())
+    difference = float(abs(in_batches(opened.score, part.values) - keras).max())
     if difference > exporting.PARITY:
         raise InputError(
             f"the exported scores differ from Keras' by {difference:.1e}, more than "
