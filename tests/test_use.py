@@ -4,6 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -229,6 +234,58 @@ def test_a_network_that_answers_otherwise_is_not_exported(copied):
     exchanged(copied, "metrics/scratch_predictions.csv", lock.md5(path))
     told = refused(copied, "export", "--out", "exported", status=1)
     assert "the scores of scratch on the test images differ" in told
+
+
+def test_an_export_answers_for_its_own_network_alone(project, exported):
+    image, onnx = "data/phantom/no", exported / "vgg" / "model.onnx"
+    for model in ("scratch", "both"):
+        told = refused(project, "predict", image, "--onnx", onnx, "--model", model)
+        assert f"--model {model}" in told
+        assert "holds vgg" in told
+    brain_mri(project, "predict", image, "--onnx", onnx, "--model", "vgg")
+
+
+@pytest.mark.parametrize("option", ["", "--explain", "--onnx"])
+def test_an_empty_name_is_wrong_use(project, option):
+    words = ["data/phantom/no", option, ""] if option else [""]
+    result = brain_mri(project, "predict", *words, check=False)
+    assert result.returncode == 2
+    assert "expected a path, found nothing" in result.stderr
+
+
+def test_explanations_need_a_folder_and_keep_a_file(project, tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    for place in ("mine", "mine/below"):
+        told = refused(
+            project, "predict", "data/phantom/no", "--explain", tmp_path / place
+        )
+        assert "expected a folder for explanations" in told
+    assert (tmp_path / "mine").read_text() == "kept"
+
+
+def test_explanations_inside_the_input_are_no_input(project, evaluated, tmp_path):
+    [file, *_] = evaluated["scratch"].index
+    shutil.copy(project / file, tmp_path)
+    for _ in range(2):
+        result = brain_mri(
+            *(project, "predict", tmp_path, "--explain", tmp_path / "why"),
+            *("--format", "json"),
+        )
+        [row] = json.loads(result.stdout)
+        assert (tmp_path / "why" / row["picture"]).is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_export_that_is_ended_leaves_nothing(project, tmp_path):
+    program = Path(sys.executable).parent / "brain-mri"
+    command = [program, "export", "--out", tmp_path / "in" / "exported"]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("in/.exporting-*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_an_export_replaces_nothing(project, exported):

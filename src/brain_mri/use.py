@@ -46,13 +46,22 @@ class Asked:
         yield "Research software, not for diagnosis."
 
 
-def from_project(root: Path, model: str) -> Asked:
+def from_project(root: Path, model: str, explain: Path | None) -> Asked:
     """Load networks of the last run: champion, scratch, vgg or both.
 
+    Args:
+        root: the project's folder.
+        model: which to ask.
+        explain: where to put explanations; made before the slow part.
+
     Raises:
-        InputError: there was no complete run, or its weights are not here.
+        InputError: there was no complete run, or its weights are not here; or nothing
+            can be written into `explain`.
     """
     trained = networks.trained(root)
+    if explain:
+        _make_folder(explain)
+    likeness = networks.likeness(trained.run)  # refuses sooner than TensorFlow starts
     names = {"both": ["scratch", "vgg"], "champion": [trained.champion]}.get(
         model, [model]
     )
@@ -61,26 +70,33 @@ def from_project(root: Path, model: str) -> Asked:
         trained.image_size,
         trained.threshold,
         trained.vgg_weights if "vgg" in names else None,
-        networks.likeness(trained.run),
+        likeness,
     )
 
 
-def exported(path: Path, explain: Path | None) -> Asked:
+def exported(path: Path, model: str, explain: Path | None) -> Asked:
     """Open an exported file by what its description says.
 
+    Args:
+        path: the file.
+        model: the network asked for; whichever it is where `champion` is.
+        explain: where to put explanations.
+
     Raises:
-        InputError: the file or its description is missing or does not fit; or an
-            explanation is asked for, which needs the network's inside.
+        InputError: the file or its description is missing or does not fit; or it is of
+            another network; or an explanation is asked for, which needs the network's
+            inside.
     """
     if explain:
         raise InputError("--explain needs the network's inside: leave out --onnx")
     facts = exporting.facts(path)
-    size = int(facts["input"]["shape"][1])
+    if model not in ("champion", facts.name):
+        raise InputError(f"--model {model}: {path} holds {facts.name}; leave out one")
     return Asked(
-        [exporting.open_onnx(path, facts["name"], size)],
-        size,
-        float(facts["threshold"]),
-        facts["vgg_weights"],
+        [exporting.open_onnx(path, facts.name, facts.size)],
+        facts.size,
+        facts.threshold,
+        facts.vgg_weights,
         exporting.read_likeness(path.parent / LIKENESS),
     )
 
@@ -113,6 +129,18 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
             exporting.write_likeness(known, folder / LIKENESS)
         folder.replace(out)
     return parity
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # its mode does not tell all
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder for explanations to write in "
+            f"({error.strerror})"
+        ) from error
 
 
 def _write_model(trained: Trained, loaded: Any, path: Path) -> dict[str, Any]:
