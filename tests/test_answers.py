@@ -42,6 +42,13 @@ def test_csv_is_read_back_whole():
     assert rows[1]["notes"] == "nearly blank; letters"
 
 
+@pytest.mark.parametrize("name", ["a\nb.png", "a\rb.png", "a\r\nb.png", "\r", " a,"])
+def test_line_ends_in_a_name_are_quoted(name):
+    text = "\n".join(lines("csv", [Prediction(name, {"scratch": 0.5, "vgg": 0.5})]))
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["file"] == name
+
+
 def test_json_is_read_back_whole():
     rows = json.loads("\n".join(lines("json")))
     assert [row["file"] for row in rows] == [one.file for one in FOUND]

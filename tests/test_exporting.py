@@ -1,6 +1,8 @@
 """What lies beside an exported file is checked before it is believed."""
 
+import contextlib
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ import pytest
 from brain_mri import exporting, tables
 from brain_mri.errors import InputError
 from brain_mri.predicting import Likeness
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 
 MODEL = b"a model"
 FACTS = {
@@ -27,7 +32,9 @@ def path(tmp_path):
 
 def test_a_description_of_this_file_is_read(path):
     tables.write_json(path.parent / "model.json", FACTS)
-    assert exporting.facts(path) == FACTS
+    found = exporting.facts(path)
+    assert (found.name, found.size, found.threshold) == ("vgg", 128, 0.5)
+    assert found.vgg_weights == "random"
 
 
 @pytest.mark.parametrize("key", FACTS)
@@ -39,10 +46,35 @@ def test_a_description_that_lacks_something_is_one_line(path, key):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"input": 3}, {"input": {"shape": ["n"]}}, {"threshold": "high"}]
+    ("key", "value"),
+    [
+        ("input", "3"),
+        ("input", '{"shape": ["n"]}'),
+        ("input", '{"shape": ["n", 1e999, 1e999]}'),
+        ("input", '{"shape": ["n", 0, 0]}'),
+        ("threshold", '"high"'),
+        ("threshold", '"nan"'),
+        ("threshold", "NaN"),
+        ("threshold", "7"),
+        ("threshold", "1e999"),
+        ("threshold", "true"),
+        ("name", '["vgg"]'),
+        ("name", '"vgg\\u001b[2J"'),
+        ("vgg_weights", "3"),
+        ("sha256", "null"),
+    ],
 )
-def test_a_description_of_another_form_is_one_line(path, wrong):
-    tables.write_json(path.parent / "model.json", FACTS | wrong)
+def test_a_description_of_another_form_is_one_line(path, key, value):
+    values = {name: json.dumps(known) for name, known in FACTS.items()} | {key: value}
+    pairs = [f'"{name}": {known}' for name, known in values.items()]
+    (path.parent / "model.json").write_text("{" + ", ".join(pairs) + "}")
+    with pytest.raises(InputError, match=rf"model\.json: .*{key}.* export again"):
+        exporting.facts(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"[" * 100_000])
+def test_no_description_is_one_line(path, content):
+    (path.parent / "model.json").write_bytes(content)
     with pytest.raises(InputError, match=r"model\.json: .* export again"):
         exporting.facts(path)
 
@@ -61,10 +93,78 @@ def test_damaged_likeness_is_one_line(tmp_path, content):
         exporting.read_likeness(tmp_path / "l.npz")
 
 
+ROWS = np.full((6, 513), 0.25, np.float16)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"described": ROWS[:3]},
+        {"described": ROWS[:, :10]},
+        {"described": ROWS[0]},
+        {"described": ROWS * np.float16("nan")},
+        {"described": ROWS.astype(complex)},
+        {"limit": [1.0, 2.0]},
+        {"limit": "high"},
+        {"limit": float("nan")},
+    ],
+)
+def test_likeness_of_another_form_is_one_line(tmp_path, wrong):
+    np.savez_compressed(
+        tmp_path / "l.npz", **({"described": ROWS, "limit": 1.0} | wrong)
+    )
+    with pytest.raises(InputError, match=r"l\.npz: .* remove it or export again"):
+        exporting.read_likeness(tmp_path / "l.npz")
+
+
+def test_likeness_with_any_byte_changed_is_read_or_refused(tmp_path):
+    path = tmp_path / "l.npz"
+    exporting.write_likeness(Likeness(ROWS.astype(np.float32), 1.5), path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]
+        )
+        with contextlib.suppress(InputError):
+            exporting.read_likeness(path)
+
+
 def test_likeness_is_read_back_and_may_be_missing(tmp_path):
     assert exporting.read_likeness(tmp_path / "l.npz") is None
-    kept = Likeness(np.array([[0.5, 0.25]], np.float32), 1.5)
+    kept = Likeness(ROWS.astype(np.float32), 1.5)
     exporting.write_likeness(kept, tmp_path / "l.npz")
     back = exporting.read_likeness(tmp_path / "l.npz")
     assert back.limit == 1.5
-    assert back.described.tolist() == [[0.5, 0.25]]
+    assert (back.described == kept.described).all()
+
+
+def model_of(path, *, kind, name="probability", size=8):
+    """Write an ONNX model that answers with the mean of what it is shown."""
+    helper, numbers = onnx.helper, onnx.TensorProto
+    image = helper.make_tensor_value_info("image", kind, ["n", size, size])
+    answer = helper.make_tensor_value_info(name, numbers.FLOAT, ["n"])
+    nodes = [
+        helper.make_node("Cast", ["image"], ["floats"], to=numbers.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "axes"], [name], keepdims=0),
+    ]
+    axes = onnx.numpy_helper.from_array(np.array([1, 2], np.int64), "axes")
+    graph = helper.make_graph(nodes, "mean", [image], [answer], [axes])
+    opset = helper.make_opsetid("", 18)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
+
+
+@pytest.mark.parametrize(
+    "unlike", [{"kind": 1}, {"name": "logit"}, {"size": 9}], ids=str
+)
+def test_a_foreign_network_is_one_line(tmp_path, unlike):
+    path = tmp_path / "model.onnx"
+    model_of(path, **({"kind": onnx.TensorProto.UINT8} | unlike))
+    with pytest.raises(InputError, match=r"model\.onnx: expected input and output"):
+        exporting.open_onnx(path, "vgg", 8)
+
+
+def test_a_fitting_network_answers(tmp_path):
+    path = tmp_path / "model.onnx"
+    model_of(path, kind=onnx.TensorProto.UINT8)
+    network = exporting.open_onnx(path, "vgg", 8)
+    assert network.score(np.full((2, 8, 8), 7, np.uint8)).tolist() == [7, 7]

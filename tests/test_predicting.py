@@ -1,5 +1,10 @@
 """Any images are scored as the pipeline would, each with a row, in bounded memory."""
 
+import io
+import os
+import sys
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -52,6 +57,61 @@ def test_files_are_found_below_folders_in_order(heads, tmp_path):
     assert found == [gone, *(tmp_path / n for n in ("a.txt", "b/10.png", "b/2.png"))]
 
 
+def test_folders_that_are_not_entered_have_a_row(heads, tmp_path, monkeypatch):
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    (tmp_path / "linked").symlink_to(heads)
+    real = os.scandir
+
+    def scan(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    found = predicting.find([tmp_path, tmp_path / "closed", tmp_path / "linked"])
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names[:4] == ["closed", "linked", "open/a.png", "closed"]
+    assert len(names) == 4 + 12  # a link that is named itself is meant
+    assert [row.reason for row in predict(found[:3])] == [
+        "a folder that cannot be read",
+        "a link to a folder, not followed",
+        "empty file",
+    ]
+
+
+def test_a_closed_path_is_a_row(tmp_path, monkeypatch):
+    def closed(path, **more):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", closed)
+    [row] = predict(predicting.find([tmp_path / "a.png"]))
+    assert "Permission denied" in row.reason
+
+
+def test_names_in_any_bytes_are_found(heads, tmp_path):
+    name = os.fsdecode(b"\xff.jpg")
+    try:
+        (tmp_path / name).write_bytes(predicting.find([heads])[0].read_bytes())
+    except OSError:
+        pytest.skip("this file system accepts UTF-8 names only")
+    [row] = predict(predicting.find([tmp_path]))
+    assert row.scores
+    assert row.file.endswith("\\xff.jpg")
+
+
+def test_the_folder_of_explanations_is_no_input(heads, tmp_path):
+    (tmp_path / "scans" / "why").mkdir(parents=True)
+    for name in ("why/old.png", "a.png"):
+        (tmp_path / "scans" / name).touch()
+    aside = tmp_path / "scans" / ".." / "scans" / "why"
+    found = predicting.find([tmp_path / "scans"], aside)
+    assert found == [tmp_path / "scans" / "a.png"]
+    # asked for by name, it is meant
+    assert len(predicting.find([tmp_path / "scans" / "why"], aside)) == 1
+
+
 def test_a_bad_file_has_a_row_and_stops_no_other(heads, tmp_path):
     good = predicting.find([heads])[:2]
     (tmp_path / "empty.png").touch()
@@ -80,6 +140,39 @@ def test_images_pass_in_batches(heads, monkeypatch):
     seen = []
     predict(predicting.find([heads]), [mean(seen)])
     assert [shape[0] for shape in seen] == [5, 5, 2]
+
+
+def test_large_crops_are_scored_few_at_a_time(heads, tmp_path):
+    """As many pixels at once as in evaluation, scored and explained."""
+    seen = []
+    network = mean(seen)
+
+    def heat(crops):
+        seen.append(crops.shape)
+        return crops[:, ::64, ::64]
+
+    files = predicting.find([heads])
+    network = replace(network, heat=heat)
+    list(predicting.predict(files, [network], 512, explanations=tmp_path))
+    assert [shape[0] for shape in seen] == [4, 4, 4] * 2
+
+
+def test_the_bar_is_off_the_screen_while_rows_are_written(heads, monkeypatch):
+    """On a terminal: each row starts on a line that was wiped."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(predicting, "AT_ONCE", 5)
+    for row in predicting.predict(predicting.find([heads]), [mean()], SIZE):
+        screen.write(f"{row.file}\n")
+    lines = screen.getvalue().split("\n")
+    assert "0/12" in screen.getvalue()
+    for line in lines[:-1]:
+        assert line.split("\r")[-1].startswith(str(heads))
 
 
 def test_an_answer_does_not_depend_on_its_neighbours(heads, monkeypatch):
@@ -143,8 +236,10 @@ def test_an_image_unlike_the_training_images_is_noted(heads, tmp_path):
 
 def test_an_explanation_shows_image_crop_and_heat(heads, tmp_path):
     file = predicting.find([heads])[0]
-    predict([file], [mean(), mean()], explanations=tmp_path / "pictures")
+    (tmp_path / "pictures").mkdir()
+    rows = predict([file], [mean(), mean()], explanations=tmp_path / "pictures")
     [picture] = (tmp_path / "pictures").iterdir()
+    assert [row.picture for row in rows] == [picture.name]
     assert picture.name.startswith(file.stem)
     with Image.open(picture) as image:
         side, tiles = predicting.SIDE, 4  # whole image, crop, two heat maps

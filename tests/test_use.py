@@ -4,11 +4,19 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import commit, run
 from PIL import Image
+
+from brain_mri import lock
 
 pytest.importorskip("tf2onnx")
 MODELS = ("scratch", "vgg")
@@ -158,6 +166,126 @@ def test_what_cannot_begin_ends_in_one_line_and_status_2(project, exported, tmp_
         file.write(b"more")
     told = refused(project, "predict", image, "--onnx", tmp_path / "edited/model.onnx")
     assert "is not the file that model.json" in told
+
+
+@pytest.fixture
+def copied(project, tmp_path):
+    """A copy of the project's results, so that a test may damage them."""
+    aside = shutil.ignore_patterns(".dvc", ".git", "augmented", "features", "src")
+    return shutil.copytree(project, tmp_path / "copied", ignore=aside)
+
+
+def exchanged(folder, path, md5):
+    """Let dvc.lock say everywhere that a path has this MD5."""
+    lock_file = folder / "dvc.lock"
+    stages = yaml.safe_load(lock_file.read_text())["stages"]
+    [old] = {
+        out["md5"]
+        for stage in stages.values()
+        for out in stage.get("outs", [])
+        if out["path"] == path
+    }
+    lock_file.write_text(lock_file.read_text().replace(old, md5))
+
+
+def test_an_unfinished_run_answers_nothing(copied):
+    """What `dvc repro crop` leaves after a change of image_size."""
+    path = copied / "dvc.lock"
+    content = yaml.safe_load(path.read_text())
+    content["stages"]["crop"]["params"]["params.yaml"]["image_size"] = 64
+    for out in content["stages"]["crop"]["outs"]:
+        out["md5"] = "0" * 32
+    path.write_text(yaml.safe_dump(content))
+    for command in (["predict", "data/phantom"], ["export", "--out", "exported"]):
+        status = 2 if command[0] == "predict" else 1
+        told = refused(copied, *command, status=status)
+        assert "has not seen the data/crop.csv that crop wrote; dvc repro" in told
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models/scratch/scratch.weights.h5",
+        "data/crop.csv",
+        "data/split/train/index.csv",
+    ],
+)
+def test_files_of_another_run_answer_nothing(copied, path):
+    with (copied / path).open("ab") as file:
+        file.write(b"\n")
+    told = refused(copied, "predict", "data/phantom", "--model", "scratch")
+    assert "is not what the run in dvc.lock wrote" in told
+    assert str(path).removesuffix("/index.csv").split("/scratch.w")[0] in told
+
+
+@pytest.mark.parametrize("name", ["scratch.json", "scratch_predictions.csv"])
+def test_results_of_another_run_are_not_exported(copied, name):
+    (copied / "metrics" / name).write_text("{}")
+    told = refused(copied, "export", "--out", "exported", status=1)
+    assert f"metrics/{name}: is not what the run in dvc.lock wrote" in told
+    assert not (copied / "exported").exists()
+
+
+def test_a_network_that_answers_otherwise_is_not_exported(copied):
+    path = copied / "metrics/scratch_predictions.csv"
+    table = pd.read_csv(path, dtype=str)
+    table.loc[table.index[-1], "y_score"] = "0.987654"
+    table.to_csv(path, index=False)
+    exchanged(copied, "metrics/scratch_predictions.csv", lock.md5(path))
+    told = refused(copied, "export", "--out", "exported", status=1)
+    assert "the scores of scratch on the test images differ" in told
+
+
+def test_an_export_answers_for_its_own_network_alone(project, exported):
+    image, onnx = "data/phantom/no", exported / "vgg" / "model.onnx"
+    for model in ("scratch", "both"):
+        told = refused(project, "predict", image, "--onnx", onnx, "--model", model)
+        assert f"--model {model}" in told
+        assert "holds vgg" in told
+    brain_mri(project, "predict", image, "--onnx", onnx, "--model", "vgg")
+
+
+@pytest.mark.parametrize("option", ["", "--explain", "--onnx"])
+def test_an_empty_name_is_wrong_use(project, option):
+    words = ["data/phantom/no", option, ""] if option else [""]
+    result = brain_mri(project, "predict", *words, check=False)
+    assert result.returncode == 2
+    assert "expected a path, found nothing" in result.stderr
+
+
+def test_explanations_need_a_folder_and_keep_a_file(project, tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    for place in ("mine", "mine/below"):
+        told = refused(
+            project, "predict", "data/phantom/no", "--explain", tmp_path / place
+        )
+        assert "expected a folder for explanations" in told
+    assert (tmp_path / "mine").read_text() == "kept"
+
+
+def test_explanations_inside_the_input_are_no_input(project, evaluated, tmp_path):
+    [file, *_] = evaluated["scratch"].index
+    shutil.copy(project / file, tmp_path)
+    for _ in range(2):
+        result = brain_mri(
+            *(project, "predict", tmp_path, "--explain", tmp_path / "why"),
+            *("--format", "json"),
+        )
+        [row] = json.loads(result.stdout)
+        assert (tmp_path / "why" / row["picture"]).is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_export_that_is_ended_leaves_nothing(project, tmp_path):
+    program = Path(sys.executable).parent / "brain-mri"
+    command = [program, "export", "--out", tmp_path / "in" / "exported"]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("in/.exporting-*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_an_export_replaces_nothing(project, exported):

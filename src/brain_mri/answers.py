@@ -32,15 +32,15 @@ def table(
 def as_csv(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write CSV: file, probability and decision of each network, notes, error."""
+    """Write CSV: file, probabilities and decisions, notes, error, explanation."""
     columns = [f"{name}_{what}" for name in names for what in ("probability", "says")]
-    yield _row(["file", *columns, "notes", "error"])
+    yield _row(["file", *columns, "notes", "error", "picture"])
     for one in predictions:
         said: list[object] = []
         for name in names:
             score = one.scores.get(name)
             said += ["", ""] if score is None else [score, decision(score, threshold)]
-        yield _row([one.file, *said, one.remarks, one.reason])
+        yield _row([one.file, *said, one.remarks, one.reason, one.picture])
 
 
 def as_json(
@@ -53,8 +53,14 @@ def as_json(
             name: {"probability": score, "says": decision(score, threshold)}
             for name, score in one.scores.items()
         }
-        row = {"file": one.file, **said, "notes": list(one.notes)}
-        yield before + json.dumps(row | {"error": one.reason or None})
+        row = {
+            "file": one.file,
+            **said,
+            "notes": list(one.notes),
+            "error": one.reason or None,
+            "picture": one.picture or None,
+        }
+        yield before + json.dumps(row)
         before = ","
     yield "]" if before == "," else "[]"
 
@@ -73,5 +79,6 @@ def decision(score: float, threshold: float) -> str:
 
 def _row(cells: Sequence[object]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    # what ends a line is quoted in a cell, before Python 3.13 nothing else
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n")

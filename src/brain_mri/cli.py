@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -131,9 +132,21 @@ def check(
         raise typer.Exit(1)
 
 
+def named(text: str) -> Path:
+    """Take a path from the command line; an empty one would be this folder."""
+    if not text:
+        raise typer.BadParameter("expected a path, found nothing")
+    return Path(text)
+
+
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=named, metavar="PATH", help="Images, or folders of images."
+        ),
+    ],
     model: Annotated[
         Literal["champion", "scratch", "vgg", "both"],
         typer.Option(help="Which network to ask."),
@@ -147,11 +160,17 @@ def predict(
     ] = "table",
     explain: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Put a picture of each image there."),
+        typer.Option(
+            parser=named, metavar="DIR", help="Put a picture of each image there."
+        ),
     ] = None,
     onnx: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An exported model; needs no TensorFlow."),
+        typer.Option(
+            parser=named,
+            metavar="FILE",
+            help="An exported model; needs no TensorFlow.",
+        ),
     ] = None,
 ) -> None:
     """Ask the trained networks about images; research software, not for diagnosis.
@@ -165,10 +184,13 @@ def predict(
       brain-mri predict ~/ward7 --onnx exported/model.onnx
     """
     with clear_errors(status=2):
-        files = predicting.find(paths)
+        files = predicting.find(paths, aside=explain)
         if not files:
             raise InputError(f"{paths[0]}: expected images, found no file")
-        asked = use.exported(onnx, explain) if onnx else use.from_project(ROOT, model)
+        if onnx:
+            asked = use.exported(onnx, model, explain)
+        else:
+            asked = use.from_project(ROOT, model, explain)
         limit = asked.threshold if threshold is None else threshold
         for warning in asked.warnings(limit):
             typer.echo(warning, err=True)
@@ -191,7 +213,9 @@ def predict(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    out: Annotated[
+        Path, typer.Option(parser=named, metavar="DIR", help="A new folder.")
+    ],
     model: Annotated[
         Literal["champion", "scratch", "vgg"], typer.Option(help="Which network.")
     ] = "champion",
@@ -203,6 +227,8 @@ def export(
 
     Example: brain-mri export --out exported
     """
+    # as Ctrl-C does, so that the half-made folder is removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with clear_errors():
         parity = use.export(ROOT, model, out)
         typer.echo(

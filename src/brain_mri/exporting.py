@@ -3,22 +3,27 @@
 import contextlib
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ValidationError
 
-from brain_mri import tables
+from brain_mri import oddness
 from brain_mri.errors import InputError
 from brain_mri.images import CLASSES
-from brain_mri.predicting import AT_ONCE, Likeness, Network
+from brain_mri.predicting import Likeness, Network
 
 MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"
 PARITY = 1e-5  # largest difference from Keras
+# Of Keras' scores from those in metrics/: another processor rounds otherwise, by 1e-6;
+# another network is further away.
+REPEATED = 1e-4
 INPUT, OUTPUT = "image", "probability"
+FEATURES = 1 + oddness.DIRECTIONS * (oddness.EDGE_SIDE // oddness.CELL) ** 2
 EXTRA = "pip install -e '.[onnx]'"
 
 
@@ -100,11 +105,13 @@ def open_onnx(path: Path, name: str, size: int) -> Network:
     # onnxruntime's own exceptions share no base but this one
     except Exception as error:
         raise InputError(f"{path}: expected an ONNX model ({_plain(error)})") from error
-    shapes = {one.name: one.shape[1:] for one in session.get_inputs()}
-    if shapes != {INPUT: [size, size]}:
+    ends = [*session.get_inputs(), *session.get_outputs()]
+    found = [(one.name, one.type, one.shape[1:]) for one in ends]
+    expected = [(INPUT, "tensor(uint8)", [size, size]), (OUTPUT, "tensor(float)", [])]
+    if found != expected:
         raise InputError(
-            f"{path}: expected one input '{INPUT}' of {size} x {size} px, as "
-            f"{FACTS} says, found {shapes}; export again"
+            f"{path}: expected input and output {expected}, as {FACTS} says, found "
+            f"{found}; export again"
         )
 
     def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -114,36 +121,48 @@ def open_onnx(path: Path, name: str, size: int) -> Network:
     return Network(name, score)
 
 
-def largest_difference(a: Network, b: Network, crops: npt.NDArray[np.uint8]) -> float:
-    """Compare two networks on crops, uint8 (n, size, size), in batches."""
-    worst = 0.0
-    for start in range(0, len(crops), AT_ONCE):
-        chunk = np.asarray(crops[start : start + AT_ONCE])
-        worst = max(worst, float(abs(a.score(chunk) - b.score(chunk)).max()))
-    return worst
+class _Input(BaseModel):
+    shape: tuple[Literal["n"], Annotated[int, Ge(1)], Annotated[int, Ge(1)]]
 
 
-def facts(path: Path) -> dict[str, Any]:
+class Facts(BaseModel, strict=True, allow_inf_nan=False):
+    """Hold what an answer takes from the description of an exported file."""
+
+    name: Literal["scratch", "vgg"]
+    sha256: str
+    input: _Input
+    threshold: Annotated[float, Ge(0), Le(1)]
+    vgg_weights: Literal["imagenet", "random"] | None
+
+    @property
+    def size(self) -> int:
+        """Side of the input, px."""
+        return self.input.shape[1]
+
+
+def facts(path: Path) -> Facts:
     """Read the description beside an exported file.
 
     Raises:
-        InputError: it is not there or says too little, or belongs to another file.
+        InputError: it is not there or says something else, or belongs to another file.
     """
-    described = tables.read_json(path.parent / FACTS)
-    try:  # what `use.exported` takes from it
-        int(described["input"]["shape"][1]), float(described["threshold"])
-        described["name"], described["vgg_weights"]
-        expected = described["sha256"]
-    except (KeyError, TypeError, IndexError, ValueError):
+    described = path.parent / FACTS
+    try:
+        found = Facts.model_validate_json(described.read_bytes())
+    except OSError as error:
+        raise InputError(f"{described}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        key = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"{path.parent / FACTS}: expected what `brain-mri export` writes; "
-            "export again"
+            f"{described}: expected what `brain-mri export` writes ({key}: "
+            f"{first['msg']}); export again"
         ) from None
-    if digest(path) != expected:
+    if digest(path) != found.sha256:
         raise InputError(
             f"{path}: is not the file that {FACTS} beside it describes; export again"
         )
-    return described
+    return found
 
 
 def digest(path: Path) -> str:
@@ -224,13 +243,23 @@ def read_likeness(path: Path) -> Likeness | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            described = stored["described"].astype(np.float32)
-            return Likeness(described, float(stored["limit"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            described, limit = stored["described"], stored["limit"]
+        _check_likeness(described, limit)
+    except Exception as error:  # a damaged archive may make NumPy raise anything
         raise InputError(
             f"{path}: expected what `brain-mri export` writes ({_plain(error)}); "
             "remove it or export again"
         ) from error
+    return Likeness(described.astype(np.float32), float(limit))
+
+
+def _check_likeness(described: npt.NDArray, limit: npt.NDArray) -> None:
+    many = len(described) >= oddness.NEIGHBOURS
+    if described.shape[1:] != (FEATURES,) or limit.shape or not many:
+        raise ValueError(f"{FEATURES} numbers a group, found {described.shape}")
+    for values, dtype in ((described, np.float16), (limit, np.float64)):
+        if values.dtype != dtype or not np.isfinite(values).all():
+            raise ValueError("a number is not finite, or of another type")
 
 
 def _plain(error: Exception) -> str:

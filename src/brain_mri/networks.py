@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 
-from brain_mri import arrays, oddness, tables
+from brain_mri import arrays, lock, oddness, tables
 from brain_mri.errors import InputError
 from brain_mri.predicting import Likeness, Network
 
 DATA, MODELS = Path("data"), Path("models")
+TRAIN, TEST = DATA / "split" / "train", DATA / "split" / "test"
 CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.weights.h5"}
 
 
@@ -22,11 +22,12 @@ CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.weight
 class Trained:
     """Hold what the last run was made with.
 
-    image_size: side of the input, px. threshold: of the decision. champion: scratch or
-    vgg. vgg_weights: imagenet or random. dataset: the folder, and the MD5 that DVC
-    gives it.
+    run: what DVC wrote of it. image_size: side of the input, px. threshold: of the
+    decision. champion: scratch or vgg. vgg_weights: imagenet or random. dataset: the
+    folder, and the MD5 that DVC gives it.
     """
 
+    run: lock.Run
     image_size: int
     threshold: float
     champion: str
@@ -35,52 +36,55 @@ class Trained:
     dataset_md5: str
 
 
-def trained(root: Path) -> Trained:
+def trained(root: Path, last: str = "compare") -> Trained:
     """Read from `root`/dvc.lock what the networks were trained with.
 
     Never params.yaml: somebody may have changed it since.
 
+    Args:
+        root: the project's folder.
+        last: the stage up to which all must be of one run.
+
     Raises:
-        InputError: there is no complete run.
+        InputError: there is no complete run, or there are parts of two.
     """
-    path = root / "dvc.lock"
+    run = lock.read(root, last)
+    taken = run.params
     try:
-        stages = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
-        taken: dict[str, Any] = {}
-        for name in ("crop", "evaluate@scratch", "evaluate@vgg", "compare"):
-            taken |= stages[name]["params"]["params.yaml"]
         # of what the crop reads, the data set alone is a folder
-        [dataset] = [d for d in stages["crop"]["deps"] if d["md5"].endswith(".dir")]
+        [dataset] = [
+            d for d in run.stages["crop"].deps.items() if d[1].endswith(".dir")
+        ]
         return Trained(
+            run=run,
             image_size=int(taken["image_size"]),
             threshold=float(taken["evaluate.threshold"]),
             champion=str(taken["model"]),
             vgg_weights=str(taken["vgg.weights"]),
-            dataset=str(dataset["path"]),
-            dataset_md5=str(dataset["md5"]),
+            dataset=dataset[0],
+            dataset_md5=dataset[1],
         )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise InputError(
-            f"{path}: expected the record of a whole run, found none; dvc repro first"
+            f"{root / lock.FILE}: expected the record of a whole run, found less; "
+            "dvc repro first"
         ) from None
 
 
-def load(root: Path, name: str, image_size: int) -> Any:
+def load(trained: Trained, name: str) -> Any:
     """Load one network of the last run, a float32 Keras model; loads TensorFlow.
 
     Raises:
-        InputError: its weights are not there, or do not fit.
+        InputError: its weights are not there, are of another run, or do not fit.
     """
-    convolutions, folder = root / CONVOLUTIONS[name], root / MODELS / name
-    for path in (folder, convolutions):
-        if not path.exists():
-            raise InputError(f"{path}: not there; dvc repro, or dvc pull, brings it")
+    folder = trained.run.output(MODELS / name)
+    convolutions = trained.run.output(CONVOLUTIONS[name])
     # TensorFlow's start-up notes would hide the answers
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brain_mri import models, training
 
     training.prepare(seed=0)  # nothing here is random; always float32
-    return models.load(name, image_size, convolutions, folder)
+    return models.load(name, trained.image_size, convolutions, folder)
 
 
 def network(model: Any) -> Network:
@@ -102,17 +106,16 @@ def network(model: Any) -> Network:
     return Network(model.name, score, heat)
 
 
-def likeness(root: Path) -> Likeness | None:
+def likeness(run: lock.Run) -> Likeness | None:
     """Describe the training images of the last run; none where they are not there.
 
     Raises:
-        InputError: their tables cannot be read.
+        InputError: they or their tables are of another run.
     """
-    folder = root / DATA / "split" / "train"
-    if not (folder / "values.npy").is_file():
+    if not (run.root / TRAIN).exists():
         return None
-    part = arrays.read(folder)
-    crops = tables.read_csv(root / DATA / "crop.csv").set_index("image_id")
+    part = arrays.read(run.output(TRAIN))
+    crops = tables.read_csv(run.output(DATA / "crop.csv")).set_index("image_id")
     boxes = crops.loc[part.index["image_id"]]
     aspects = (boxes["x1"] - boxes["x0"]) / (boxes["y1"] - boxes["y0"])
     described = np.stack(

@@ -17,8 +17,9 @@ from tqdm import tqdm
 from brain_mri import oddness, pictures, predictions
 from brain_mri.cropping import crop_name, crop_to_square, head_box
 from brain_mri.images import ID_DIGITS, ImageError, decode, pixel_hash
+from brain_mri.memory import PIXELS_AT_ONCE
 
-AT_ONCE = 64  # images, as many as evaluation takes at 128 px
+AT_ONCE = 64  # images decoded before they are scored
 NEARLY_BLANK = 8.0  # standard deviation of a crop's grey levels; heads have over 30
 SIDE = 256  # px of each tile of an explanation
 
@@ -54,12 +55,16 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Hold what is said of one file: scores by network, or why there are none."""
+    """Hold what is said of one file: scores by network, or why there are none.
+
+    picture: name of the explanation, where one was asked for.
+    """
 
     file: str
     scores: dict[str, float]
     notes: tuple[str, ...] = ()
     reason: str = ""
+    picture: str = ""
 
     @property
     def remarks(self) -> str:
@@ -92,19 +97,37 @@ class _Prepared:
     notes: tuple[str, ...]
 
 
-def find(paths: Iterable[Path]) -> list[Path]:
+def find(paths: Iterable[Path], aside: Path | None = None) -> list[Path]:
     """List the files to score: each path as it is, and all files below a folder.
 
-    Those below a folder are sorted. A path that is not there stays, to be named.
+    Those below a folder are sorted. What cannot be read stays, to be named: a path that
+    is not there, a folder that is closed, a link to a folder, which is not followed.
+
+    Args:
+        paths: files and folders.
+        aside: a folder that is left out where it lies below one of those.
     """
     files: list[Path] = []
     for path in paths:
-        files += (
-            sorted(p for p in path.rglob("*") if not p.is_dir())
-            if path.is_dir()
-            else [path]
-        )
+        files += sorted(_below(path, aside)) if os.path.isdir(path) else [path]
     return files
+
+
+def _below(folder: Path, aside: Path | None) -> Iterator[Path]:
+    closed: list[Path] = []
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        below = [Path(parent, name) for name in folders]
+        below = [path for path in below if not _same(path, aside)]
+        folders[:] = [path.name for path in below]
+        yield from (path for path in below if path.is_symlink())
+        yield from (Path(parent, name) for name in names)
+    yield from closed
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.resolve() == other.resolve()
 
 
 def predict(
@@ -122,7 +145,7 @@ def predict(
         networks: which to ask.
         size: side of their input, px.
         likeness: of the training images; without it nothing is said of it.
-        explanations: a folder for a picture each: the image with the box that was cut
+        explanations: a folder, for a picture each: the image with the box that was cut
             out, the crop, and Grad-CAM of each network that has it.
         caveats: what holds of every answer, for its notes.
     """
@@ -140,6 +163,7 @@ def predict(
                 replace(one, notes=one.notes + caveats)
                 for one in _score(good, networks, likeness, explanations)
             )
+            bar.clear()  # or the rows that are written now begin behind it
             for one in batch:
                 yield next(scored) if isinstance(one, _Prepared) else one
             bar.update(len(batch))
@@ -150,7 +174,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     try:
         grey = decode(file).grey
     except (ImageError, OSError) as error:
-        return Prediction(shown, {}, reason=str(error))
+        return Prediction(shown, {}, reason=_no_file(file) or str(error))
     box = head_box(grey)
     crop = crop_to_square(grey, box, size)
     notes = {
@@ -169,6 +193,27 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     )
 
 
+def _no_file(path: Path) -> str:
+    if not os.path.isdir(path):
+        return ""
+    linked = os.path.islink(path)
+    return (
+        "a link to a folder, not followed" if linked else "a folder that cannot be read"
+    )
+
+
+def in_batches(ask: Callable[[Grey], npt.NDArray], crops: Grey) -> npt.NDArray:
+    """Ask of as many crops at once as evaluation does, in bounded memory at any size.
+
+    Args:
+        ask: takes crops, gives a row for each.
+        crops: uint8 (n, size, size), one or more; they may lie on disk.
+    """
+    size = max(1, PIXELS_AT_ONCE // crops[0].size)
+    starts = range(0, len(crops), size)
+    return np.concatenate([ask(np.asarray(crops[i : i + size])) for i in starts])
+
+
 def _score(
     good: Sequence[_Prepared],
     networks: Sequence[Network],
@@ -178,7 +223,7 @@ def _score(
     if not good:
         return []
     crops = np.stack([one.crop for one in good])
-    scores = {network.name: network.score(crops) for network in networks}
+    scores = {network.name: in_batches(network.score, crops) for network in networks}
     if explanations:
         _explain(good, crops, networks, explanations)
     return [
@@ -186,6 +231,7 @@ def _score(
             one.file,
             {name: predictions.rounded(values[i]) for name, values in scores.items()},
             (("unlike the training images",) if far else ()) + one.notes,
+            picture=one.name if explanations else "",
         )
         for i, (one, far) in enumerate(zip(good, _far(good, likeness), strict=True))
     ]
@@ -204,8 +250,7 @@ def _explain(
     networks: Sequence[Network],
     folder: Path,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    heats = [network.heat(crops) for network in networks if network.heat]
+    heats = [in_batches(network.heat, crops) for network in networks if network.heat]
     for i, one in enumerate(good):
         tiles = [] if one.framed is None else [one.framed]
         tiles.append(pictures.tile(crops[i], SIDE))

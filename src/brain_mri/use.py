@@ -1,17 +1,22 @@
 """Choose which networks answer, of the project or exported; export one."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brain_mri import arrays, exporting, networks, tables, wording
+import pandas as pd
+
+from brain_mri import arrays, exporting, networks, predictions, tables, wording
 from brain_mri.errors import InputError
 from brain_mri.exporting import FACTS, LIKENESS, MODEL
-from brain_mri.predicting import Likeness, Network
+from brain_mri.networks import Trained
+from brain_mri.predicting import Likeness, Network, in_batches
 
 CARD = Path("reports") / "model-card.md"
+METRICS = Path("metrics")
 # Of metrics/<model>.json, what goes with an exported file.
 HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
@@ -41,39 +46,57 @@ class Asked:
         yield "Research software, not for diagnosis."
 
 
-def from_project(root: Path, model: str) -> Asked:
+def from_project(root: Path, model: str, explain: Path | None) -> Asked:
     """Load networks of the last run: champion, scratch, vgg or both.
 
+    Args:
+        root: the project's folder.
+        model: which to ask.
+        explain: where to put explanations; made before the slow part.
+
     Raises:
-        InputError: there was no complete run, or its weights are not here.
+        InputError: there was no complete run, or its weights are not here; or nothing
+            can be written into `explain`.
     """
-    run = networks.trained(root)
-    names = {"both": ["scratch", "vgg"], "champion": [run.champion]}.get(model, [model])
+    trained = networks.trained(root)
+    if explain:
+        _make_folder(explain)
+    likeness = networks.likeness(trained.run)  # refuses sooner than TensorFlow starts
+    names = {"both": ["scratch", "vgg"], "champion": [trained.champion]}.get(
+        model, [model]
+    )
     return Asked(
-        [networks.network(networks.load(root, name, run.image_size)) for name in names],
-        run.image_size,
-        run.threshold,
-        run.vgg_weights if "vgg" in names else None,
-        networks.likeness(root),
+        [networks.network(networks.load(trained, name)) for name in names],
+        trained.image_size,
+        trained.threshold,
+        trained.vgg_weights if "vgg" in names else None,
+        likeness,
     )
 
 
-def exported(path: Path, explain: Path | None) -> Asked:
+def exported(path: Path, model: str, explain: Path | None) -> Asked:
     """Open an exported file by what its description says.
 
+    Args:
+        path: the file.
+        model: the network asked for; whichever it is where `champion` is.
+        explain: where to put explanations.
+
     Raises:
-        InputError: the file or its description is missing or does not fit; or an
-            explanation is asked for, which needs the network's inside.
+        InputError: the file or its description is missing or does not fit; or it is of
+            another network; or an explanation is asked for, which needs the network's
+            inside.
     """
     if explain:
         raise InputError("--explain needs the network's inside: leave out --onnx")
     facts = exporting.facts(path)
-    size = int(facts["input"]["shape"][1])
+    if model not in ("champion", facts.name):
+        raise InputError(f"--model {model}: {path} holds {facts.name}; leave out one")
     return Asked(
-        [exporting.open_onnx(path, facts["name"], size)],
-        size,
-        float(facts["threshold"]),
-        facts["vgg_weights"],
+        [exporting.open_onnx(path, facts.name, facts.size)],
+        facts.size,
+        facts.threshold,
+        facts.vgg_weights,
         exporting.read_likeness(path.parent / LIKENESS),
     )
 
@@ -85,84 +108,95 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
         What the comparison with Keras on the test images gave.
 
     Raises:
-        InputError: the folder is there already; the run or its test images are not;
-            the scores differ too much.
+        InputError: the folder is there already; the run, its test images or its card
+            are not; the scores differ too much from the run's or from Keras'.
     """
     if out.exists():
         raise InputError(f"{out}: exists already; choose another --out or remove it")
-    run = networks.trained(root)
-    name = run.champion if model == "champion" else model
-    loaded = networks.load(root, name, run.image_size)
-    crops = _test_crops(root)
+    trained = networks.trained(root, last="report")
+    name = trained.champion if model == "champion" else model
+    card = trained.run.output(CARD)
+    loaded = networks.load(trained, name)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".exporting-") as scratch:
         folder = Path(scratch) / "whole"
         folder.mkdir()
-        parity = _write_model(loaded, crops, folder / MODEL)
-        facts = _facts(root, run, name, parity, exporting.digest(folder / MODEL))
+        parity = _write_model(trained, loaded, folder / MODEL)
+        facts = _facts(trained, name, parity, exporting.digest(folder / MODEL))
         tables.write_json(folder / FACTS, facts)
-        card = root / CARD
-        (folder / card.name).write_text(_read(card), encoding="utf-8")
-        if known := networks.likeness(root):
+        shutil.copyfile(card, folder / card.name)
+        if known := networks.likeness(trained.run):
             exporting.write_likeness(known, folder / LIKENESS)
         folder.replace(out)
     return parity
 
 
-def _write_model(loaded: Any, crops: Any, path: Path) -> dict[str, Any]:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # its mode does not tell all
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder for explanations to write in "
+            f"({error.strerror})"
+        ) from error
+
+
+def _write_model(trained: Trained, loaded: Any, path: Path) -> dict[str, Any]:
     from brain_mri import models
 
+    part = arrays.read(trained.run.output(networks.TEST))
+    keras = in_batches(networks.network(loaded).score, part.values)
+    _check_repeated(trained, loaded.name, part.index["image_id"], keras)
     core, offset = models.behind_offset(loaded)
     exporting.write_onnx(core, offset, path)
-    keras = networks.network(loaded)
-    opened = exporting.open_onnx(path, loaded.name, crops.shape[1])
-    difference = exporting.largest_difference(keras, opened, crops)
+    opened = exporting.open_onnx(path, loaded.name, trained.image_size)
+    difference = float(abs(in_batches(opened.score, part.values) - keras).max())
     if difference > exporting.PARITY:
         raise InputError(
             f"the exported scores differ from Keras' by {difference:.1e}, more than "
             f"{exporting.PARITY:.0e}: not exported"
         )
     return {
-        "images": len(crops),
+        "images": len(keras),
         "largest_difference": float(f"{difference:.2g}"),
         "allowed": exporting.PARITY,
     }
 
 
+def _check_repeated(trained: Trained, name: str, ids: pd.Series, keras: Any) -> None:
+    """Check that a network scores the test images as it did when it was evaluated."""
+    path = trained.run.output(METRICS / f"{name}_predictions.csv")
+    evaluated = predictions.read(path).set_index("image_id")["y_score"].reindex(ids)
+    difference = float(abs(evaluated.to_numpy() - keras).max())
+    if not difference <= exporting.REPEATED:  # NaN where an image is missing
+        raise InputError(
+            f"{path}: the scores of {name} on the test images differ by "
+            f"{difference:.1e} from these, more than {exporting.REPEATED:.0e}; dvc "
+            "repro"
+        )
+
+
 def _facts(
-    root: Path, run: networks.Trained, name: str, parity: dict[str, Any], sha256: str
+    trained: Trained, name: str, parity: dict[str, Any], sha256: str
 ) -> dict[str, Any]:
-    scores = tables.read_json(root / "metrics" / f"{name}.json")["test"]
+    path = trained.run.output(METRICS / f"{name}.json")
+    scores = tables.read_json(path)["test"]
     keys = [f"{key}{end}" for key in HEADLINE for end in ("", "_low", "_high")]
     return exporting.description(
         name=name,
-        title=wording.names(run.vgg_weights)[name],
-        size=run.image_size,
-        threshold=run.threshold,
-        vgg_weights=run.vgg_weights,
+        title=wording.names(trained.vgg_weights)[name],
+        size=trained.image_size,
+        threshold=trained.threshold,
+        vgg_weights=trained.vgg_weights,
         test={key: scores[key] for key in ("n_groups", "n_images", *keys)},
-        data={"dataset": run.dataset, "md5": run.dataset_md5},
+        data={"dataset": trained.dataset, "md5": trained.dataset_md5},
         notes=wording.limits(
             # which weights VGG-16 started from says nothing of the other network
-            run.vgg_weights if name == "vgg" else "imagenet",
-            run.dataset == wording.DRAWN,
+            trained.vgg_weights if name == "vgg" else "imagenet",
+            trained.dataset == wording.DRAWN,
         ),
         parity=parity,
         sha256=sha256,
     )
-
-
-def _test_crops(root: Path) -> Any:
-    folder = root / networks.DATA / "split" / "test"
-    if not (folder / "values.npy").is_file():
-        raise InputError(
-            f"{folder}: expected the test images, to check the export on; dvc repro"
-        )
-    return arrays.read(folder).values
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; dvc repro makes it") from error

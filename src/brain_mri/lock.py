@@ -1,0 +1,140 @@
+"""Read dvc.lock, and refuse what is not of one whole run.
+
+`dvc repro STAGE`, an interrupted run or a copied file leaves a project in which what
+lies there was made with different parameters. DVC would see it; so must whoever uses
+the results without it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brain_mri import params
+from brain_mri.errors import InputError
+
+FILE = "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Hold what DVC wrote of one stage: MD5 by path, parameters by dotted key."""
+
+    deps: Mapping[str, str]
+    outs: Mapping[str, str]
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Hold the stages that one result rests on, of one run, and where they ran."""
+
+    root: Path
+    stages: Mapping[str, Stage]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the parameters of all stages, by dotted key."""
+        return {k: v for stage in self.stages.values() for k, v in stage.params.items()}
+
+    def output(self, path: Path) -> Path:
+        """Return where an output lies, once it is seen to be the one of this run.
+
+        Raises:
+            InputError: it is not there, or is another.
+        """
+        place = self.root / path
+        if not place.exists():
+            raise InputError(f"{place}: not there; dvc repro, or dvc pull, brings it")
+        written = {p: m for s in self.stages.values() for p, m in s.outs.items()}
+        if written.get(path.as_posix()) != md5(place):
+            raise InputError(
+                f"{place}: is not what the run in {FILE} wrote; dvc repro, or dvc "
+                "checkout, brings that back"
+            )
+        return place
+
+
+def read(root: Path, last: str) -> Run:
+    """Read from `root`/dvc.lock the stage `last` and all that it rests on.
+
+    Raises:
+        InputError: there is no such record; or its stages are of different runs.
+    """
+    path = root / FILE
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        stages = {name: _stage(entry) for name, entry in entries.items()}
+        stages[last]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(
+            f"{path}: expected the record of a whole run, found none; dvc repro first"
+        ) from None
+    run = _upstream(path, stages, last)
+    _check_params(path, run)
+    return Run(root, run)
+
+
+def md5(path: Path) -> str:
+    """Return the MD5 of a file or folder, as DVC 3 writes it."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest()
+    files = {
+        file.relative_to(path).as_posix(): file
+        for file in path.rglob("*")
+        if not file.is_dir()
+    }
+    listed = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
+    return _md5(json.dumps(listed).encode()).hexdigest() + ".dir"
+
+
+def _md5(content: bytes = b"") -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
+
+
+def _stage(entry: Mapping[str, Any]) -> Stage:
+    deps, outs = (
+        {str(one["path"]): str(one["md5"]) for one in entry.get(kind, [])}
+        for kind in ("deps", "outs")
+    )
+    return Stage(
+        deps, outs, params.flatten(entry.get("params", {}).get("params.yaml", {}))
+    )
+
+
+def _upstream(path: Path, stages: Mapping[str, Stage], last: str) -> dict[str, Stage]:
+    """Return a stage and those it rests on; each must have read what those wrote."""
+    makers = {out: name for name, stage in stages.items() for out in stage.outs}
+    found: dict[str, Stage] = {}
+    todo = [last]
+    while todo:
+        name = todo.pop()
+        found[name] = stages[name]
+        for dep, read in stages[name].deps.items():
+            if dep not in makers:
+                continue
+            if stages[makers[dep]].outs[dep] != read:
+                raise InputError(
+                    f"{path}: mixes two runs: {name} has not seen the {dep} that "
+                    f"{makers[dep]} wrote; dvc repro"
+                )
+            if makers[dep] not in found:
+                todo.append(makers[dep])
+    return found
+
+
+def _check_params(path: Path, run: Mapping[str, Stage]) -> None:
+    first: dict[str, tuple[Any, str]] = {}
+    for name, stage in run.items():
+        for key, value in stage.params.items():
+            known, where = first.setdefault(key, (value, name))
+            if value != known:
+                raise InputError(
+                    f"{path}: mixes two runs: {key} was {known} in {where}, {value} in "
+                    f"{name}; dvc repro"
+                )
