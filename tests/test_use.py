@@ -1,5 +1,6 @@
 """The networks of the last run answer as they were evaluated, exported too."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,8 +16,9 @@ import pytest
 import yaml
 from conftest import commit, run
 from PIL import Image
+from typer.testing import CliRunner
 
-from brain_mri import lock
+from brain_mri import cli, lock
 
 pytest.importorskip("tf2onnx")
 MODELS = ("scratch", "vgg")
@@ -30,16 +32,20 @@ def brain_mri(folder, *arguments, **more):
     return run(folder, "brain-mri", *arguments, **more)
 
 
+def inside(folder, *arguments, status=0):
+    """Run a command in this process, where TensorFlow starts but once."""
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(cli.app, [str(word) for word in arguments])
+    signal.signal(signal.SIGTERM, before)
+    assert result.exit_code == status, result.output
+    return result
+
+
 def refused(folder, *arguments, status=2):
     """The one line with which a command ends that cannot begin."""
-    result = brain_mri(folder, *arguments, check=False)
-    assert result.returncode == status
-    assert "Traceback" not in result.stderr
-    lines = [
-        line for line in result.stderr.splitlines() if line.startswith("brain-mri")
-    ]
-    assert len(lines) == 1
-    return lines[0]
+    [line] = inside(folder, *arguments, status=status).stderr.splitlines()
+    return line
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def evaluated(project):
 def exported(project, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     for model in MODELS:
-        brain_mri(project, "export", "--out", folder / model, "--model", model)
+        inside(project, "export", "--out", folder / model, "--model", model)
     return folder
 
 
@@ -127,8 +133,7 @@ def test_an_export_says_what_it_is(project, exported):
 def test_bad_files_among_good_ones_end_in_status_1(project, tmp_path):
     shutil.copytree(project / "data/phantom/no", tmp_path / "scans")
     (tmp_path / "scans" / "a b;'é.png").write_bytes(b"")
-    result = brain_mri(project, "predict", tmp_path / "scans", check=False)
-    assert result.returncode == 1
+    result = inside(project, "predict", tmp_path / "scans", status=1)
     lines = result.stdout.splitlines()
     assert len(lines) == 1 + len(list((tmp_path / "scans").iterdir()))
     assert sum("empty file" in line for line in lines) == 1
@@ -137,9 +142,7 @@ def test_bad_files_among_good_ones_end_in_status_1(project, tmp_path):
 
 def test_explanations_of_both_networks(project, evaluated, tmp_path):
     [file, *_] = evaluated["scratch"].index
-    brain_mri(
-        project, "predict", file, "--model", "both", "--explain", tmp_path / "why"
-    )
+    inside(project, "predict", file, "--model", "both", "--explain", tmp_path / "why")
     [picture] = (tmp_path / "why").iterdir()
     with Image.open(picture) as image:
         assert image.width > 4 * image.height  # whole, crop, two heat maps
@@ -148,7 +151,7 @@ def test_explanations_of_both_networks(project, evaluated, tmp_path):
 def test_the_threshold_can_be_told(project, evaluated):
     [file, *_] = evaluated["scratch"].index
     for threshold, says in (("0", "yes"), ("1", "no")):
-        answer = brain_mri(project, "predict", file, "--threshold", threshold).stdout
+        answer = inside(project, "predict", file, "--threshold", threshold).stdout
         assert answer.splitlines()[1].split()[1] == says
 
 
@@ -242,14 +245,13 @@ def test_an_export_answers_for_its_own_network_alone(project, exported):
         told = refused(project, "predict", image, "--onnx", onnx, "--model", model)
         assert f"--model {model}" in told
         assert "holds vgg" in told
-    brain_mri(project, "predict", image, "--onnx", onnx, "--model", "vgg")
+    inside(project, "predict", image, "--onnx", onnx, "--model", "vgg")
 
 
 @pytest.mark.parametrize("option", ["", "--explain", "--onnx"])
 def test_an_empty_name_is_wrong_use(project, option):
     words = ["data/phantom/no", option, ""] if option else [""]
-    result = brain_mri(project, "predict", *words, check=False)
-    assert result.returncode == 2
+    result = inside(project, "predict", *words, status=2)
     assert "expected a path, found nothing" in result.stderr
 
 
@@ -267,7 +269,7 @@ def test_explanations_inside_the_input_are_no_input(project, evaluated, tmp_path
     [file, *_] = evaluated["scratch"].index
     shutil.copy(project / file, tmp_path)
     for _ in range(2):
-        result = brain_mri(
+        result = inside(
             *(project, "predict", tmp_path, "--explain", tmp_path / "why"),
             *("--format", "json"),
         )

@@ -115,7 +115,8 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
         raise InputError(f"{out}: exists already; choose another --out or remove it")
     trained = networks.trained(root, last="report")
     name = trained.champion if model == "champion" else model
-    card = trained.run.output(CARD)
+    results = (METRICS / f"{name}{end}" for end in (".json", "_predictions.csv"))
+    card, *_ = [trained.run.output(p) for p in (CARD, networks.TEST, *results)]
     loaded = networks.load(trained, name)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".exporting-") as scratch:
