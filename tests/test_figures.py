@@ -103,6 +103,8 @@ def test_a_single_epoch_can_be_seen():
     one = pd.DataFrame({"epoch": [1], **{metric: [0.5] for metric in metrics}})
     for axis in figures.training({"scratch": one, "vgg": one}, NAMES).axes:
         assert all(line.get_marker() == "." for line in axis.lines)
+        axis.figure.canvas.draw()
+        assert {label.get_text() for label in axis.get_xticklabels()} == {"1"}
 
 
 def test_training_never_hides_a_loss():

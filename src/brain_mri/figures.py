@@ -82,6 +82,7 @@ def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) ->
                     label="validation" if part else "training",
                 )
             axis.set(xlabel="epoch", ylabel=metric, title=names[model])
+            axis.locator_params(axis="x", integer=True, min_n_ticks=1)
             axis.grid(alpha=0.3)
         row[0].set_ylim(0, 1.1 * history[["loss", "val_loss"]].to_numpy().max())
         row[1].set_ylim(0, 1.02)
