@@ -104,7 +104,7 @@ def test_a_single_epoch_can_be_seen():
     for axis in figures.training({"scratch": one, "vgg": one}, NAMES).axes:
         assert all(line.get_marker() == "." for line in axis.lines)
         axis.figure.canvas.draw()
-        assert {label.get_text() for label in axis.get_xticklabels()} == {"1"}
+        assert all(text.get_text().isdigit() for text in axis.get_xticklabels())
 
 
 def test_training_never_hides_a_loss():
