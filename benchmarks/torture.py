@@ -47,15 +47,23 @@ def start(folder: Path, stage: str) -> subprocess.Popen:
     """Start one stage under DVC, in a process group of its own."""
     for lock in (folder / ".dvc" / "tmp").glob("stage-*.lock"):
         lock.unlink()  # so that the next one is this stage's
+    # a kill that came too late may have hit DVC in the midst of writing it
+    (folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.Popen(
-        ["dvc", "repro", *ALONE, stage],
-        cwd=folder,
-        env=os.environ | {"PATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with log_of(folder).open("w") as log:
+        return subprocess.Popen(
+            ["dvc", "repro", *ALONE, stage],
+            cwd=folder,
+            env=os.environ | {"PATH": path},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def log_of(folder: Path) -> Path:
+    """Return where the killed DVC and its stage speak to, beside the project."""
+    return folder.with_name("killed.log")
 
 
 def process_of(folder: Path, dvc: subprocess.Popen) -> int:
@@ -65,7 +73,8 @@ def process_of(folder: Path, dvc: subprocess.Popen) -> int:
             if number := lock.read_text().strip():
                 return int(number)
         time.sleep(0.01)
-    raise RuntimeError("DVC ended before its stage began")
+    said = log_of(folder).read_text()
+    raise RuntimeError(f"DVC ended before its stage began: {said}")
 
 
 def duration(folder: Path, stage: str) -> float:
