@@ -132,7 +132,7 @@ def check(
         raise typer.Exit(1)
 
 
-def named(text: str) -> Path:
+def path_given(text: str) -> Path:
     """Take a path from the command line; an empty one would be this folder."""
     if not text:
         raise typer.BadParameter("expected a path, found nothing")
@@ -144,7 +144,7 @@ def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            parser=named, metavar="PATH", help="Images, or folders of images."
+            parser=path_given, metavar="PATH", help="Images, or folders of images."
         ),
     ],
     model: Annotated[
@@ -161,13 +161,13 @@ def predict(
     explain: Annotated[
         Path | None,
         typer.Option(
-            parser=named, metavar="DIR", help="Put a picture of each image there."
+            parser=path_given, metavar="DIR", help="Put a picture of each image there."
         ),
     ] = None,
     onnx: Annotated[
         Path | None,
         typer.Option(
-            parser=named,
+            parser=path_given,
             metavar="FILE",
             help="An exported model; needs no TensorFlow.",
         ),
@@ -214,7 +214,7 @@ def predict(
 @app.command()
 def export(
     out: Annotated[
-        Path, typer.Option(parser=named, metavar="DIR", help="A new folder.")
+        Path, typer.Option(parser=path_given, metavar="DIR", help="A new folder.")
     ],
     model: Annotated[
         Literal["champion", "scratch", "vgg"], typer.Option(help="Which network.")

@@ -5,7 +5,6 @@ as `dvc metrics show` leaves out what is null and passes over what is missing.
 """
 
 import difflib
-import hashlib
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from brain_mri import params, pipeline, recompute, rules, tables
+from brain_mri import lock, params, pipeline, recompute, rules, tables
 from brain_mri.errors import InputError
 
 METRICS = Path("metrics")
@@ -119,8 +118,7 @@ def wrong(root: Path, path: Path, columns: Iterable[str]) -> str:
 
 def edited(path: Path, written: str | None) -> bool:
     """Say whether a file has another MD5 than DVC wrote down, if it did."""
-    found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    return written is not None and found != written
+    return written is not None and lock.md5(path) != written
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -129,8 +127,8 @@ def hashes(root: Path) -> dict[str, str]:
     DVC, asked by `fresh`, says what is wrong with such a file.
     """
     try:
-        lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
-        outs = [o for stage in lock["stages"].values() for o in stage.get("outs", [])]
+        record = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
+        outs = [o for stage in record["stages"].values() for o in stage.get("outs", [])]
         return {out["path"]: out["md5"] for out in outs}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return {}

@@ -174,7 +174,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     try:
         grey = decode(file).grey
     except (ImageError, OSError) as error:
-        return Prediction(shown, {}, reason=_no_file(file) or str(error))
+        return Prediction(shown, {}, reason=_why_not_entered(file) or str(error))
     box = head_box(grey)
     crop = crop_to_square(grey, box, size)
     notes = {
@@ -193,7 +193,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     )
 
 
-def _no_file(path: Path) -> str:
+def _why_not_entered(path: Path) -> str:
     if not os.path.isdir(path):
         return ""
     linked = os.path.islink(path)
