@@ -163,9 +163,13 @@ def test_after_a_kill_repro_gives_the_same_bytes(folder, undisturbed, stage, vic
     assert recorded(folder) == undisturbed
 
 
-def test_a_stage_does_not_outlive_dvc(folder):
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_a_stage_does_not_outlive_dvc(folder, shell):
+    """DVC starts it through $SHELL, or /bin/sh where none is set, as in most CI."""
+    if not (found := shutil.which(shell)):
+        pytest.skip(f"no {shell} on this system")
     draw(folder, MANY)
-    dvc = start(folder, "dvc", "repro", "phantom")
+    dvc = start(folder, "dvc", "repro", "phantom", SHELL=found)
     _, lock = at_work(folder, "phantom")
     assert not is_free(lock)
     dvc.kill()

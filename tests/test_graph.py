@@ -81,12 +81,18 @@ def test_every_path_of_a_command_is_declared(name):
         *stage.deps,
         *(str(next(iter(o))) if isinstance(o, dict) else o for o in outs),
     ]
-    words = stage.cmd.replace('"', "").split()[2:]
+    words = stage.cmd.replace('"', "").split()[3:]
     for word in words:
         if (name, word) in (("evaluate", "${key}"), ("report", "params.yaml")):
             continue  # a network's name; a file whose keys are declared as params
         # a folder that several declared files lie in counts
         assert any(d == word or d.startswith(f"{word}/") for d in declared), word
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_takes_the_shells_place(name):
+    """Else a shell that stays between (dash, fish) hides from it that DVC is gone."""
+    assert STAGES[name].cmd.startswith(f"exec python {STAGES[name].script} ")
 
 
 def test_no_parameter_stands_in_a_command():

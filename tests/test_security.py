@@ -219,8 +219,8 @@ def test_a_stage_with_tampered_weights_ends_in_one_line(project, tmp_path):
         file["layers/dense_2/vars/1"] = h5py.ExternalLink("/etc/passwd", "/x")
     (stage,) = (s for s in pipeline.stages(copy) if s.name == "evaluate")
     command = stage.cmd.replace("${key}", "scratch")
-    command = command.replace("${item.convolutions}", "models/scratch").split()
-    result = run(copy, *command, check=False)
+    command = command.replace("${item.convolutions}", "models/scratch")
+    result = run(copy, "sh", "-c", command, check=False)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     told = result.stderr.strip().splitlines()[-1]
