@@ -123,7 +123,7 @@ def test_a_bad_file_has_a_row_and_stops_no_other(heads, tmp_path):
     assert [row.reason.split(" (")[0] for row in rows[1:4]] == [
         "empty file",
         "not an image of a known kind",
-        "not a regular file",
+        "cannot be read: No such file or directory",
     ]
 
 

@@ -2,11 +2,11 @@
 
 import importlib.util
 import os
-import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,7 +32,8 @@ from brain_mri.errors import InputError
 from brain_mri.listing import LEFT_OUT, list_files
 
 app = typer.Typer(
-    epilog="Research software, not for diagnosis.",
+    epilog="Example: brain-mri add ~/scans. Each command has its own examples: "
+    "brain-mri predict --help. Research software, not for diagnosis.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -75,8 +76,10 @@ def show() -> None:
         settings = params.load(ROOT / params.FILE)
         table, sentence, weights = results(ROOT / "metrics")
         notes = wording.limits(weights, settings.get("dataset") == wording.DRAWN)
-        threshold = params.find("threshold", ("evaluate",), settings)[1]
-        notes += wording.two_thresholds(threshold)
+        key, threshold = params.find("threshold", ("evaluate",), settings)
+        notes += wording.two_thresholds(
+            params.checked(key, threshold, params.Proportion)
+        )
         page = (ROOT / "reports" / "index.html").resolve()
         typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
         typer.echo(
@@ -175,7 +178,7 @@ def predict(
 ) -> None:
     """Ask the trained networks about images; research software, not for diagnosis.
 
-    Exit status: 0 all were read, 1 some could not be, 2 it could not begin.
+    Exit status: 0 all were read, 1 some could not be, 2 it could not begin or write.
 
     Examples:
       brain-mri predict scan.png
@@ -184,6 +187,8 @@ def predict(
       brain-mri predict ~/ward7 --onnx exported/model.onnx
     """
     with clear_errors(status=2):
+        if sys.stdout is None or sys.stderr is None:
+            raise InputError("expected an open stdout and stderr, found one closed")
         files = predicting.find(paths, aside=explain)
         if not files:
             raise InputError(f"{paths[0]}: expected images, found no file")
@@ -227,8 +232,6 @@ def export(
 
     Example: brain-mri export --out exported
     """
-    # as Ctrl-C does, so that the half-made folder is removed
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with clear_errors():
         parity = use.export(ROOT, model, out)
         typer.echo(
@@ -326,11 +329,18 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
 
 @contextmanager
 def clear_errors(status: int = 1) -> Iterator[None]:
-    """Turn bad input into one line on stderr and an exit status."""
+    """Turn bad input into one line on stderr and an exit status.
+
+    A fault of this program has that status too, behind its traceback.
+    """
     try:
         yield
     except BrokenPipeError:  # `| head` has seen enough; Click ends it quietly
         raise
-    except (InputError, OSError) as error:
-        typer.echo(f"brain-mri: {error}", err=True)
+    except Exception as error:
+        with suppress(OSError):  # nobody can be told
+            if isinstance(error, InputError | OSError):
+                typer.echo(f"brain-mri: {error}", err=True)
+            else:
+                traceback.print_exc()
         raise typer.Exit(status) from error

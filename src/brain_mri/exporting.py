@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,17 @@ FEATURES = 1 + oddness.DIRECTIONS * (oddness.EDGE_SIDE // oddness.CELL) ** 2
 EXTRA = "pip install -e '.[onnx]'"
 
 
+def check_installed() -> None:
+    """Check that the extra `onnx` is there, before anything slow begins.
+
+    Raises:
+        InputError: a package of it is missing.
+    """
+    for package in ("onnx", "onnxruntime", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"export needs the package {package}: {EXTRA}")
+
+
 def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
     """Write a network as ONNX: uint8 grey crops to probabilities, any number at once.
 
@@ -39,14 +51,9 @@ def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
         offset: added to each channel first, shape (3,).
         path: the file.
 
-    Raises:
-        InputError: the extra `onnx` is not installed.
     """
-    try:
-        import onnx
-        import tf2onnx  # noqa: F401  (Keras exports by way of it)
-    except ImportError:
-        raise InputError(f"export needs tf2onnx and onnxruntime: {EXTRA}") from None
+    import onnx
+
     size = core.input_shape[1]
     core.predict_on_batch(np.zeros((1, size, size, 3), np.float32))  # or Keras refuses
     with contextlib.redirect_stdout(io.StringIO()):
@@ -254,7 +261,7 @@ def read_likeness(path: Path) -> Likeness | None:
 
 
 def _check_likeness(described: npt.NDArray, limit: npt.NDArray) -> None:
-    many = len(described) >= oddness.NEIGHBOURS
+    many = len(described) > oddness.NEIGHBOURS
     if described.shape[1:] != (FEATURES,) or limit.shape or not many:
         raise ValueError(f"{FEATURES} numbers a group, found {described.shape}")
     for values, dtype in ((described, np.float16), (limit, np.float64)):

@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import os
+import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,9 +115,10 @@ def read_png(path: Path) -> npt.NDArray[np.uint8]:
 def _read(path: Path) -> bytes:
     # Whole, as a length that a damaged header states then asks for no memory.
     try:
-        if not path.is_file():
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise ImageError("not a regular file")
-        size = path.stat().st_size
+        size = found.st_size
         if size > MAX_BYTES:
             raise ImageError(f"{size:,} bytes, more than {MAX_BYTES:,}")
         content = path.read_bytes()

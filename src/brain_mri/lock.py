@@ -66,6 +66,10 @@ def read(root: Path, last: str) -> Run:
         InputError: there is no such record; or its stages are of different runs.
     """
     path = root / FILE
+    if not path.exists():
+        raise InputError(
+            f"{path}: not found; run this in the project's folder, after dvc repro"
+        )
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
         stages = {name: _stage(entry) for name, entry in entries.items()}

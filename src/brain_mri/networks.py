@@ -1,5 +1,6 @@
 """Load the networks of the last run, as dvc.lock records it, for use on new images."""
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +76,14 @@ def load(trained: Trained, name: str) -> Any:
     """Load one network of the last run, a float32 Keras model; loads TensorFlow.
 
     Raises:
-        InputError: its weights are not there, are of another run, or do not fit.
+        InputError: its weights are not there, are of another run, or do not fit; or
+            TensorFlow is not installed.
     """
     folder = trained.run.output(MODELS / name)
     convolutions = trained.run.output(CONVOLUTIONS[name])
-    # TensorFlow's start-up notes would hide the answers
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError("a trained network needs TensorFlow; predict --onnx does not")
+    # or there were yet more start-up notes
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brain_mri import models, training
 
@@ -107,7 +111,7 @@ def network(model: Any) -> Network:
 
 
 def likeness(run: lock.Run) -> Likeness | None:
-    """Describe the training images of the last run; none where they are not there.
+    """Describe the training images of the last run; None without, or with too few.
 
     Raises:
         InputError: they or their tables are of another run.
@@ -126,7 +130,7 @@ def likeness(run: lock.Run) -> Likeness | None:
     )
     groups = part.index["group"].to_numpy()
     first = np.unique(groups, return_index=True)[1]
-    if len(first) < oddness.NEIGHBOURS:
+    if len(first) <= oddness.NEIGHBOURS:  # too few to say what is far
         return None
     limit = oddness.fence(oddness.distances(described, groups))
     return Likeness(described[first], limit)

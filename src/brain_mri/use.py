@@ -1,8 +1,11 @@
 """Choose which networks answer, of the project or exported; export one."""
 
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,7 @@ class Asked:
         if self.vgg_weights == "random":
             yield "The convolutions of VGG-16 are random, not pretrained."
         if self.likeness is None:
-            yield "No training images here: likeness to them is not checked."
+            yield "No training images here, or too few: likeness is not checked."
         yield "Research software, not for diagnosis."
 
 
@@ -111,16 +114,17 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
         InputError: the folder is there already; the run, its test images or its card
             are not; the scores differ too much from the run's or from Keras'.
     """
-    if out.exists():
+    if os.path.lexists(out):  # a link that leads nowhere counts
         raise InputError(f"{out}: exists already; choose another --out or remove it")
+    exporting.check_installed()
     trained = networks.trained(root, last="report")
     name = trained.champion if model == "champion" else model
     results = (METRICS / f"{name}{end}" for end in (".json", "_predictions.csv"))
     card, *_ = [trained.run.output(p) for p in (CARD, networks.TEST, *results)]
-    loaded = networks.load(trained, name)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".exporting-") as scratch:
-        folder = Path(scratch) / "whole"
+    loaded = networks.load(trained, name)
+    with _half_made(out.parent) as half:
+        folder = half / "whole"
         folder.mkdir()
         parity = _write_model(trained, loaded, folder / MODEL)
         facts = _facts(trained, name, parity, exporting.digest(folder / MODEL))
@@ -130,6 +134,29 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
             exporting.write_likeness(known, folder / LIKENESS)
         folder.replace(out)
     return parity
+
+
+@contextmanager
+def _half_made(parent: Path) -> Iterator[Path]:
+    """Give a folder to work in that is gone afterwards, also after Ctrl-C and SIGTERM.
+
+    Not by an exception: TensorFlow swallows one that comes while it traces a network.
+    """
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".exporting-") as folder:
+
+        def end(number: int, _frame: object) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(128 + number)
+
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:  # as nohup and & set it
+                signal.signal(number, end)
+        try:
+            yield Path(folder)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _make_folder(folder: Path) -> None:
