@@ -46,7 +46,7 @@ def folder(clone, tmp_path, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Do not ask DVC, which takes a second or two, where it is not the point."""
-    monkeypatch.setattr(gate, "fresh", lambda root: gate.Row("dvc.lock", "", ""))
+    monkeypatch.setattr(gate, "fresh", lambda *_: gate.Row("dvc.lock", "", ""))
 
 
 def demand(folder, check):
@@ -218,8 +218,48 @@ def test_a_result_that_git_does_not_have_is_named(folder, quick):
 def test_a_lock_that_cannot_be_read_is_left_to_dvc(tmp_path):
     for text in ("<<<<<<< HEAD\n: :", "", "stages: 3", "stages: {a: {outs: [b]}}"):
         (tmp_path / "dvc.lock").write_text(text)
-        assert gate.hashes(tmp_path) == {}
-    assert gate.hashes(tmp_path / "nowhere") == {}
+        assert gate.recorded(tmp_path) == {}
+    assert gate.recorded(tmp_path / "nowhere") == {}
+
+
+def test_a_frozen_stage_hides_nothing(folder):
+    run(folder, "dvc", "freeze", "train_scratch")
+    edit(folder / "params.yaml", "lr: 0.001", "lr: 0.002")
+    assert "train_scratch is frozen" in failures()["dvc.lock"]
+
+
+LOST = [
+    ("review.csv", "audit needs review.csv, which is missing"),
+    ("src/brain_mri/explain.py", "evaluate@scratch needs src/brain_mri/explain.py"),
+]
+
+
+@pytest.mark.parametrize(("file", "told"), LOST)
+def test_a_file_that_git_lost_is_named(folder, file, told):
+    """DVC is told to excuse data that are not there, and would excuse this."""
+    run(folder, "git", "rm", "-q", file)
+    assert told in failures()["dvc.lock"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (
+            "        - src/brain_mri/explain.py\n",
+            "evaluate@scratch: src/brain_mri/expl",
+        ),
+        (
+            "    metrics:\n      - metrics/audit.json: {cache: false}\n",
+            "audit: metrics/audit.json",
+        ),
+    ],
+)
+def test_a_path_that_dvc_yaml_lost_is_named(folder, path, told):
+    """Of which DVC would not ask any more."""
+    edit(folder / "dvc.yaml", path, "")
+    cause = failures()["dvc.lock"]
+    assert told in cause
+    assert "in one of dvc.yaml and dvc.lock only" in cause
 
 
 @pytest.mark.parametrize(
@@ -272,6 +312,7 @@ def test_every_result_of_the_graph_is_expected(folder):
         ((255, "", "\n'./dvc.lock' is invalid.\n"), "dry: './dvc.lock' is invalid."),
         ((1, "", "ERROR: no module\nmore"), "dvc repro --dry: no module"),
         ((1, "", ""), "dvc repro --dry: status 1"),
+        ((0, "", "WARNING: stage: 'a' is frozen. Its\n"), "a is frozen"),
     ],
 )
 def test_the_stages_that_would_run_are_named(answer, told):
@@ -370,6 +411,17 @@ def test_a_file_that_the_revision_lacks_is_new(folder, quick):
     result = check("--against", "HEAD~1")
     assert result.exit_code == 0, result.stdout
     assert result.stdout.count("(new: none at HEAD~1)") == 2
+
+
+def test_a_broken_file_at_the_revision_is_not_new(folder, quick):
+    path = folder / "metrics" / "scratch.json"
+    good = path.read_text()
+    path.write_text('{"test": {"accuracy": NaN}}')
+    commit(folder, "broken")
+    path.write_text(good)
+    commit(folder, "mended")
+    told = misuse("--against", "HEAD~1")
+    assert "HEAD~1: metrics/scratch.json: cannot be read (NaN" in told
 
 
 def test_a_shallow_clone_is_told_how_to_get_main(folder, tmp_path, monkeypatch):

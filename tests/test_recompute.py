@@ -47,6 +47,7 @@ def edit(path, old, new):
         ("statistics.csv", "vgg,val,accuracy,", "vgg,val,accuracy,1", ", value: found"),
         ("statistics.csv", "model,", "models,", "columns: found 'models,"),
         ("scratch_roc.csv", "0.0,0.0,", "0.5,0.0,", "line 2, fpr: found 0.5"),
+        ("split.json", '"images": 6', '"images": 60', "images: found 60, expected 6"),
         ("vgg_confusion.csv", "\nno,", "\nyes,", "actual: found 'yes', expected 'no'"),
     ],
 )

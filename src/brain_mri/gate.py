@@ -8,12 +8,11 @@ import difflib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from brain_mri import lock, params, pipeline, recompute, rules, tables
 from brain_mri.errors import InputError
@@ -51,14 +50,14 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     demanded = rules.read(settings)
     git(root, "rev-parse", "--git-dir")
     commit = None if against is None else revision(root, against)
-    now = values(files, lambda path: (root / path).read_text(encoding="utf-8"))
-    rows = [*kept(root, files), fresh(root), follows(root, settings)]
+    now = present(root, files)
+    rows = [*kept(root, files), fresh(root, settings), follows(root, settings)]
     rows.append(shared(now, demanded.max_groups_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
     rows += [floor(key, limit, now) for key, limit in demanded.floors.items()]
     if commit is not None:
-        then = values(files, lambda path: git(root, "show", f"{commit}:./{path}"))
+        then = past(root, files, commit, str(against))
         rows += [
             drop(key, limit, now, then, str(against))
             for key, limit in demanded.drops.items()
@@ -66,17 +65,44 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     return rows
 
 
-def values(files: Iterable[Path], read: Callable[[Path], str]) -> dict[str, Any]:
-    """Read the summaries among the files; one that cannot be read holds nothing."""
+def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
+    """Read the summaries among the files; one that cannot be read holds nothing.
+
+    A row of `kept` names it.
+    """
     found: dict[str, Any] = {}
     for path in files:
-        if path.suffix == ".json":
-            try:
-                summary = tables.parse_json(read(path))
-                found |= params.flatten(summary, f"{path.stem}.")
-            except (OSError, ValueError):
-                continue
+        with suppress(OSError, ValueError):
+            found |= summary(path, (root / path).read_text(encoding="utf-8"))
     return found
+
+
+def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[str, Any]:
+    """Read the summaries among the files as a commit has them; it may lack some.
+
+    Raises:
+        InputError: one is there and cannot be read.
+    """
+    there = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".")
+    found: dict[str, Any] = {}
+    for path in {Path(name) for name in there.split("\0")}.intersection(files):
+        try:
+            text = git(root, "show", f"{commit}:./{path.as_posix()}")
+            found |= summary(path, text)
+        except ValueError as error:
+            raise InputError(f"{called}: {path}: cannot be read ({error})") from error
+    return found
+
+
+def summary(path: Path, text: str) -> dict[str, Any]:
+    """Read a summary's leaves by `<its name>.<key in it>`; a table has none.
+
+    Raises:
+        ValueError: it is no summary, or a key hides another.
+    """
+    if path.suffix != ".json":
+        return {}
+    return params.flatten(tables.parse_json(text), f"{path.stem}.")
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
@@ -88,7 +114,8 @@ def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
     """
     demanded = "there, readable, in Git, as in dvc.lock"
     tracked = set(git(root, "ls-files", "-z").split("\0"))
-    written = hashes(root)
+    outs = [stage.outs for stage in recorded(root).values()]
+    written = {path: md5 for made in outs for path, md5 in made.items()}
     rows = []
     for path, columns in files.items():
         cause = wrong(root, path, columns)
@@ -121,16 +148,14 @@ def edited(path: Path, written: str | None) -> bool:
     return written is not None and lock.md5(path) != written
 
 
-def hashes(root: Path) -> dict[str, str]:
-    """Return the MD5 of each output in dvc.lock; of none where it cannot be read.
+def recorded(root: Path) -> dict[str, lock.Stage]:
+    """Return what dvc.lock records; nothing where it cannot be read.
 
     DVC, asked by `fresh`, says what is wrong with such a file.
     """
     try:
-        record = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
-        outs = [o for stage in record["stages"].values() for o in stage.get("outs", [])]
-        return {out["path"]: out["md5"] for out in outs}
-    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return lock.stages(root)
+    except InputError:
         return {}
 
 
@@ -147,13 +172,14 @@ def follows(root: Path, settings: Values) -> Row:
     return Row("results recomputed", "differ" if cause else "agree", demanded, cause)
 
 
-def fresh(root: Path) -> Row:
+def fresh(root: Path, settings: Values) -> Row:
     """Check that DVC would run no stage: code, parameters and results fit dvc.lock."""
     command = [sys.executable, "-m", "dvc", "repro", "--dry", "--allow-missing"]
     result = subprocess.run(
         command, cwd=root, capture_output=True, text=True, check=False
     )
     cause = stale(result.returncode, result.stdout, result.stderr)
+    cause = cause or astray(root, settings)
     found = "stale" if cause else "fresh"
     return Row("dvc.lock", found, "fits code, params and results", cause)
 
@@ -164,6 +190,8 @@ def stale(returncode: int, stdout: str, stderr: str) -> str:
     Its status alone does not tell: it is 0 where a stage would run whose inputs are all
     there.
     """
+    if frozen := re.findall(r"'([^']+)' is frozen", stderr):
+        return f"{frozen[0]} is frozen, so that nothing makes it run: dvc unfreeze"
     named = re.findall(r"^Running stage '([^']+)'", stdout, re.M)
     named += re.findall(r"failed to reproduce '([^']+)'", stderr)
     if named:
@@ -172,6 +200,24 @@ def stale(returncode: int, stdout: str, stderr: str) -> str:
     if returncode:
         lines = [line.removeprefix("ERROR: ") for line in stderr.splitlines()]
         return f"dvc repro --dry: {next(filter(None, lines), f'status {returncode}')}"
+    return ""
+
+
+def astray(root: Path, settings: Values) -> str:
+    """Say what DVC passes over: a file that Git lost, a path that dvc.yaml lost.
+
+    It must be told to excuse data that are not here, and then excuses anything; and it
+    compares with dvc.lock only what dvc.yaml still names.
+    """
+    declared, record = pipeline.paths(root, settings), recorded(root)
+    made = {out for _, outs in declared.values() for out in outs}
+    for name, (deps, outs) in declared.items():
+        for dep in sorted(deps - made - {settings["dataset"]}):
+            if not (root / dep).exists():
+                return f"{name} needs {dep}, which is missing: git checkout {dep}"
+        stage = record.get(name, lock.Stage({}, {}, {}))
+        if odd := sorted((deps ^ set(stage.deps)) | (outs ^ set(stage.outs))):
+            return f"{name}: {odd[0]} in one of dvc.yaml and dvc.lock only: dvc repro"
     return ""
 
 

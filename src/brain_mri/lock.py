@@ -18,6 +18,7 @@ from brain_mri import params
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
+LACK = "a whole run, found none; dvc repro first"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,20 @@ def read(root: Path, last: str) -> Run:
     Raises:
         InputError: there is no such record; or its stages are of different runs.
     """
+    path, recorded = root / FILE, stages(root)
+    if last not in recorded:
+        raise InputError(f"{path}: expected the record of {LACK}")
+    run = _upstream(path, recorded, last)
+    _check_params(path, run)
+    return Run(root, run)
+
+
+def stages(root: Path) -> dict[str, Stage]:
+    """Read all that `root`/dvc.lock records, by the names that DVC gives its stages.
+
+    Raises:
+        InputError: there is no such record.
+    """
     path = root / FILE
     if not path.exists():
         raise InputError(
@@ -72,15 +87,9 @@ def read(root: Path, last: str) -> Run:
         )
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
-        stages = {name: _stage(entry) for name, entry in entries.items()}
-        stages[last]
+        return {name: _stage(entry) for name, entry in entries.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(
-            f"{path}: expected the record of a whole run, found none; dvc repro first"
-        ) from None
-    run = _upstream(path, stages, last)
-    _check_params(path, run)
-    return Run(root, run)
+        raise InputError(f"{path}: expected the record of {LACK}") from None
 
 
 def md5(path: Path) -> str:

@@ -4,7 +4,7 @@ import importlib.util
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,25 +52,41 @@ def results(root: Path) -> dict[Path, list[str]]:
         For each path, the columns that its plot draws; none for metrics.
     """
     found = {}
-    for entry in _read(root)["stages"].values():
-        body = entry.get("do", entry)
-        for key in entry.get("foreach", [""]):
-            for out in (*body.get("metrics", []), *body.get("plots", [])):
-                out = {out: {}} if isinstance(out, str) else out  # without options
-                for path, plot in out.items():
-                    columns = [plot[axis] for axis in ("x", "y") if axis in plot]
-                    found[Path(path.replace("${key}", key))] = columns
+    for _, body, filled in _each(root):
+        for path, plot in _options(body, "metrics", "plots").items():
+            columns = [plot[axis] for axis in ("x", "y") if axis in plot]
+            found[Path(_fill(path, filled))] = columns
     return found
 
 
 def outputs(root: Path, name: str) -> list[Path]:
     """Return the paths that a stage, as DVC calls it, writes; none if there is none."""
-    name, _, key = name.rpartition(":")[2].partition("@")
-    entry = _read(root)["stages"].get(name, {})
-    body = entry.get("do", entry)
-    outs = [out for kind in KINDS for out in body.get(kind, [])]
-    paths = (out if isinstance(out, str) else next(iter(out)) for out in outs)
-    return [root / path.replace("${key}", key) for path in paths]
+    called = name.rpartition(":")[2]
+    return [
+        root / _fill(path, filled)
+        for stage, body, filled in _each(root)
+        if stage == called
+        for path in _options(body, *KINDS)
+    ]
+
+
+def paths(
+    root: Path, values: Mapping[str, Any]
+) -> dict[str, tuple[set[str], set[str]]]:
+    """Return what each stage, as DVC calls it, depends on and what it writes.
+
+    Args:
+        root: the project's folder.
+        values: the parameters, some of which stand in dvc.yaml's paths.
+    """
+    leaves = {key: str(value) for key, value in params.flatten(values).items()}
+    return {
+        stage: (
+            {_fill(path, leaves | filled) for path in body.get("deps", [])},
+            {_fill(path, leaves | filled) for path in _options(body, *KINDS)},
+        )
+        for stage, body, filled in _each(root)
+    }
 
 
 def remove_outputs(root: Path, name: str) -> None:
@@ -128,6 +144,32 @@ def _read(root: Path) -> dict[str, Any]:
     if not isinstance(graph, dict) or not isinstance(graph.get("stages"), dict):
         raise InputError(f"{path}: expected stages, found none")
     return graph
+
+
+def _each(root: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
+    """Give each stage that DVC runs: its name there, its body, what fills its ${}."""
+    for name, entry in _read(root)["stages"].items():
+        if "foreach" not in entry:
+            yield name, entry, {}
+            continue
+        for key, item in entry["foreach"].items():
+            filled = {f"item.{name}": str(value) for name, value in item.items()}
+            yield f"{name}@{key}", entry["do"], {"key": key, **filled}
+
+
+def _options(body: Mapping[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
+    """Return the outputs of some kinds as written, each with its options."""
+    outs = [out for kind in kinds for out in body.get(kind) or []]
+    return {
+        path: options
+        for out in outs
+        for path, options in ({out: {}} if isinstance(out, str) else out).items()
+    }
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Put values into the ${} of a text; those that are unknown stay."""
+    return re.sub(r"\$\{([\w.]+)\}", lambda name: values.get(name[1], name[0]), text)
 
 
 def _stage(name: str, entry: dict[str, Any]) -> Stage:

@@ -1,7 +1,9 @@
 """Recompute what follows from the predictions, and compare it with what is stored.
 
 Only the predictions take a network to make. All that metrics/ says of a classifier
-beside them follows from them, so a number edited by hand does not fit them any more.
+beside them follows from them, and so do the counts of the parts that are predicted: a
+number edited by hand does not fit them any more. What they do not give: the counts of
+the audit and of the training part, and how a training went.
 """
 
 import csv
@@ -69,6 +71,10 @@ def differences(
         name: unlike(stored(metrics / name), leaves(content))
         for name, content in expected.items()
     }
+    counted = leaves(of_split(tested["scratch"]))
+    given = stored(metrics / "split.json")  # it says more, which no prediction gives
+    found = {key: given[key] for key in counted if key in given}
+    lines["split.json"] = unlike(found, counted)
     for name, table in tested.items():
         lines[f"{name}_predictions.csv"] = predictions.miscalled(table, threshold)
     lines["baselines_predictions.csv"] = predictions.miscalled(
@@ -88,6 +94,19 @@ def of_network(
         f"{name}.json": scoring.by_part(table, threshold),
         f"{name}_roc.csv": curves.roc_points(test),
         f"{name}_confusion.csv": curves.confusion_rows(test, images.CLASSES),
+    }
+
+
+def of_split(table: pd.DataFrame) -> dict[str, object]:
+    """Return what metrics/split.json must say of the parts that are predicted."""
+    return {
+        str(part): {
+            "images": len(rows),
+            "groups": rows["group"].nunique(),
+            "no": int((rows["y_true"] == 0).sum()),
+            "yes": int((rows["y_true"] == 1).sum()),
+        }
+        for part, rows in table.groupby("part")
     }
 
 
