@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 NAME = Path(sys.argv[0]).stem
+PARENT = os.getppid()  # now: DVC may be killed during the imports too
 
 
 def _stop(number: int, _frame: object) -> None:
@@ -35,10 +36,9 @@ if Path(getattr(sys.modules["__main__"], "__file__", "")).parent.name == "stages
 
 def end_with_parent() -> None:
     """End when a killed DVC leaves this process behind: the next would write too."""
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == PARENT:
             time.sleep(0.2)
         with suppress(OSError):  # the terminal may be gone as well
             print(f"{NAME}: DVC is gone, so this ends too", file=sys.stderr)

@@ -48,7 +48,8 @@ def main(
     tables.write_json(summary, counts)
     print(
         f"split: {counts['groups_shared']} groups shared between parts; at random, "
-        f"{blind['leaked_mean']} of {n_test} test images would have a copy outside"
+        f"{blind['leaked_mean']} of {n_test} test images would have one of their "
+        "group outside"
     )
     if counts["frozen_absent"]:
         absent = counts["frozen_absent"]

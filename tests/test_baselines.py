@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri import baselines, predictions, tables
+from brain_mri import baselines, predictions, tables, wording
 from brain_mri.arrays import Packed
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -136,14 +136,14 @@ def test_each_answers_for_validation_and_test(few_trees, tmp_path):
     parts = three_parts()
     table = baselines.predict(parts, facts_of(parts), seed=0)
     assert tuple(table.columns) == ("baseline", *predictions.COLUMNS)
-    assert table["baseline"].unique().tolist() == list(baselines.NAMES)
+    assert table["baseline"].unique().tolist() == list(wording.BASELINES)
     tables.write_csv(tmp_path / "b.csv", table)
     found = predictions.read_baselines(tmp_path / "b.csv")
     for rows in found.values():
         assert rows["part"].value_counts().to_dict() == {"val": 8, "test": 9}
         assert (rows["y_pred"] == (rows["y_score"] >= 0.5)).all()
     scores = baselines.by_baseline(found)
-    assert list(scores) == list(baselines.NAMES)
+    assert list(scores) == list(wording.BASELINES)
     assert {score["n_groups"] for score in scores.values()} == {9}  # the test alone
     assert scores["majority"]["sensitivity"] == 1
     assert scores["majority"]["roc_auc"] == 0.5

@@ -75,6 +75,14 @@ def test_the_projects_intervals_keep_the_promise():
     assert covered["undefined, at most"].tolist()[2] > 0
 
 
+def test_a_rare_class_is_measured_apart():
+    found = bench.rare(draws=400, seed=1, groups=(100,))
+    assert found["interval"].unique().tolist() == ["AUROC", "AUROC difference"]
+    assert found["tumours"].tolist() == [10, 20] * 2
+    assert (found["lowest"] <= found["mean"]).all()
+    assert found["mean"].between(0.8, 1).all()
+
+
 def test_same_seed_same_tables_other_seed_others(monkeypatch):
     monkeypatch.setattr(bench, "AUROCS", (0.75,))
     monkeypatch.setattr(bench, "AUROC_PAIRS", ((0.75, 0.9),))

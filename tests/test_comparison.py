@@ -8,6 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from brain_mri import comparison, intervals
 from brain_mri.errors import InputError
+from brain_mri.resolution import FEWEST
 
 pytestmark = pytest.mark.filterwarnings("error")
 NUMBERS = "(accuracy of VGG-16, not pretrained, minus that of the CNN from scratch)."
@@ -343,7 +344,7 @@ def test_whatever_the_predictions_the_result_is_json(models):
     assert "-0.0," not in text.replace("}", ",")
     champion = comparison.selected(models["vgg"], "vgg", 0.5)
     json.dumps(champion, allow_nan=False)
-    if result["n_groups"] < 10:
+    if result["n_groups"] < FEWEST:
         assert result["verdict"] == "too few groups"
 
 

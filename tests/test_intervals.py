@@ -225,7 +225,13 @@ SCORE = [0.1, 0.4, 0.35, 0.8]
 VARIANCE = 0.125
 
 
-def test_auroc_limits_by_hand():
+@pytest.fixture
+def of_any_size(monkeypatch):
+    """Limits of so few cases that a person can compute them."""
+    monkeypatch.setattr(intervals, "FEWEST_OF_A_CLASS", 2)
+
+
+def test_auroc_limits_by_hand(of_any_size):
     value, low, high = intervals.auroc(Y, SCORE)
     half = Z * math.sqrt(VARIANCE) / (0.75 * 0.25)
     assert value == 0.75
@@ -243,6 +249,7 @@ def test_auroc_limits_hold_the_value_and_turn_with_the_classes(data):
     assert intervals.auroc(y_true, np.exp(score)) == (value, low, high)
 
 
+@pytest.mark.usefixtures("of_any_size")
 @pytest.mark.parametrize(
     ("y_true", "y_score", "value"),
     [
@@ -268,7 +275,20 @@ def test_where_the_variance_is_0_or_undefined_there_are_no_limits(
     assert np.isnan(rest).all()
 
 
-def test_auroc_difference_by_hand():
+@pytest.mark.parametrize(("few", "given"), [(4, False), (5, True)])
+def test_a_class_of_a_few_has_no_auroc_limits(few, given):
+    rng = np.random.default_rng(3)
+    y_true = np.repeat([0, 1], [30, few])
+    first, second = rng.normal(y_true, 1, (2, len(y_true)))
+    for classes in (y_true, 1 - y_true):
+        value, *limits = intervals.auroc(classes, first)
+        difference, *rest = intervals.auroc_difference(classes, first, second)
+        assert np.isfinite([value, difference]).all()
+        assert np.isfinite([*limits, *rest]).all() == given
+        assert np.isnan([*limits, *rest]).all() != given
+
+
+def test_auroc_difference_by_hand(of_any_size):
     # against a perfect classifier, whose variance and covariance are 0
     perfect = [0.1, 0.2, 0.3, 0.4]
     difference, low, high, p = intervals.auroc_difference(Y, SCORE, perfect)
@@ -280,7 +300,7 @@ def test_auroc_difference_by_hand():
     assert other_way == pytest.approx((-0.25, -high, -low, p), abs=1e-12)
 
 
-def test_a_difference_of_aurocs_ends_at_1():
+def test_a_difference_of_aurocs_ends_at_1(of_any_size):
     turned = [-score for score in SCORE]
     difference, low, high, _ = intervals.auroc_difference(Y, turned, [1, 2, 3, 4])
     assert difference == 0.75

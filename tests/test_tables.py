@@ -23,6 +23,12 @@ def test_a_carriage_return_in_a_name_is_no_end_of_line(tmp_path):
     assert back["accepted"].tolist() == [False, True]
 
 
+def test_a_table_saved_anew_on_windows_is_named(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"image_id,y_pred\r\na,1\r\n")
+    with pytest.raises(InputError, match=r"t\.csv: its lines end as Windows' do"):
+        tables.read_csv(tmp_path / "t.csv")
+
+
 def test_undefined_is_null_and_nan_is_refused(tmp_path):
     tables.write_json(tmp_path / "m" / "s.json", {"a": None, "b": 0.5})
     assert tables.read_json(tmp_path / "m" / "s.json") == {"a": None, "b": 0.5}

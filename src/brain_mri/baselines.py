@@ -20,13 +20,6 @@ from brain_mri.arrays import Packed
 from brain_mri.predictions import VERDICT_THRESHOLD
 from brain_mri.scoring import Scores, score
 
-# What each is called in tables and pictures.
-NAMES = {
-    "majority": "majority class",
-    "file_facts": "file facts only",
-    "nearest": "nearest picture (64 × 64)",
-    "histogram": "five histogram numbers",
-}
 TREES = 300
 SIDE = 64  # px, of the pictures that `nearest` compares
 

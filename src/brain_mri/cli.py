@@ -30,6 +30,7 @@ from brain_mri import (
 )
 from brain_mri.errors import InputError
 from brain_mri.listing import LEFT_OUT, list_files
+from brain_mri.predictions import NETWORKS
 
 app = typer.Typer(
     epilog="Example: brain-mri add ~/scans. Each command has its own examples: "
@@ -97,7 +98,7 @@ def results(metrics: Path) -> tuple[str, str, str]:
         InputError: a file of metrics/ is missing, cannot be read or lacks a key.
     """
     compared = tables.read_json(metrics / "comparison.json")
-    stored = {m: tables.read_json(metrics / f"{m}.json") for m in ("scratch", "vgg")}
+    stored = {m: tables.read_json(metrics / f"{m}.json") for m in NETWORKS}
     try:
         names = wording.names(compared["vgg_weights"])
         table = wording.side_by_side({m: stored[m]["test"] for m in stored}, names)

@@ -10,6 +10,9 @@ from scipy.stats import norm, rankdata
 
 LEVEL = 0.95
 Z = float(norm.ppf((1 + LEVEL) / 2))
+# Cases of a class, below which DeLong's variance is too rough for an interval; how
+# rough above, where one class is rare, is in benchmarks/README.md.
+FEWEST_OF_A_CLASS = 5
 
 Floats = npt.NDArray[np.float64]
 Limits = tuple[Floats, Floats]
@@ -102,12 +105,12 @@ def auroc(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[float, float, 
     """Return an AUROC and its interval: DeLong's variance on the logit scale.
 
     On that scale the limits stay within 0 and 1 (Pepe 2003, The Statistical Evaluation
-    of Medical Tests, 5.2). They are NaN where DeLong's variance is 0 or undefined: at
-    perfect separation, all scores equal, fewer than two cases of a class.
+    of Medical Tests, 5.2). They are NaN where DeLong's variance is 0, at perfect
+    separation or with all scores equal, and with fewer than five cases of a class.
     """
     aurocs, covariance = delong(y_true, y_score)
     value, variance = float(aurocs[0]), float(covariance[0, 0])
-    if not (0 < value < 1 and variance > 0):
+    if _too_few(y_true) or not (0 < value < 1 and variance > 0):
         return value, np.nan, np.nan
     half = Z * np.sqrt(variance) / (value * (1 - value))
     logit = np.log(value / (1 - value))
@@ -121,18 +124,23 @@ def auroc_difference(
     """Return the second AUROC minus the first, its interval and two-sided p.
 
     DeLong's test on the same cases. Interval and p are NaN where the variance of the
-    difference is 0 or undefined.
+    difference is 0, and with fewer than five cases of a class.
     """
     aurocs, cov = delong(y_true, np.stack([np.asarray(first), np.asarray(second)]))
     difference = float(aurocs[1] - aurocs[0])
     variance = float(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])
-    if not variance > 1e-15:
+    if _too_few(y_true) or not variance > 1e-15:
         return difference, np.nan, np.nan, np.nan
     error = np.sqrt(variance)
     p = 2 * norm.sf(abs(difference) / error)
     # a difference of two AUROCs cannot leave -1 to 1
     low, high = np.clip((difference - Z * error, difference + Z * error), -1, 1)
     return difference, float(low), float(high), float(p)
+
+
+def _too_few(y_true: npt.ArrayLike) -> bool:
+    positive = np.asarray(y_true) == 1
+    return bool(min(positive.sum(), (~positive).sum()) < FEWEST_OF_A_CLASS)
 
 
 def _correlation(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:

@@ -10,6 +10,7 @@ import pandas as pd
 from brain_mri import tables
 from brain_mri.errors import InputError
 
+NETWORKS = ("scratch", "vgg")
 COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
 # Score from which the verdict, and a null baseline, calls a tumour; a network otherwise
 # does so from `evaluate.threshold` on.

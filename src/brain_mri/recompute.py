@@ -28,7 +28,6 @@ from brain_mri import (
 from brain_mri.errors import InputError
 from brain_mri.params import Proportion
 
-NETWORKS = ("scratch", "vgg")
 TOLERANCE = 1.5e-6  # six digits are kept, and another machine may round the last apart
 
 Leaves = dict[str, Any]
@@ -56,7 +55,8 @@ def differences(
         InputError: a file is missing or cannot be read, or its predictions are wrong.
     """
     tested = {
-        name: predictions.read(metrics / f"{name}_predictions.csv") for name in NETWORKS
+        name: predictions.read(metrics / f"{name}_predictions.csv")
+        for name in predictions.NETWORKS
     }
     nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
     expected: dict[str, Mapping[str, object] | pd.DataFrame] = {

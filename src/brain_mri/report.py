@@ -28,9 +28,9 @@ from brain_mri import (
 from brain_mri.comparison import signed
 from brain_mri.errors import writing
 from brain_mri.images import CLASSES
+from brain_mri.predictions import NETWORKS
 from brain_mri.splitting import PARTS
 
-MODELS = ("scratch", "vgg")
 LISTED = 50  # rejected files on the page
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless")
 TEMPLATES = {
@@ -86,7 +86,9 @@ class Results:
     @cached_property
     def scores(self) -> dict[str, dict[str, Any]]:
         """Metrics of the test part of both networks, then of the null baselines."""
-        own = {m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in MODELS}
+        own = {
+            m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in NETWORKS
+        }
         return own | tables.read_json(self.metrics / "baselines.json")
 
     @cached_property
@@ -114,7 +116,7 @@ class Results:
     def tests(self) -> dict[str, pd.DataFrame]:
         """Predictions of the test part by both networks."""
         read = {
-            m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in MODELS
+            m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in NETWORKS
         }
         return {m: table[table["part"] == "test"] for m, table in read.items()}
 
@@ -132,10 +134,10 @@ class Results:
 def charts(results: Results) -> dict[str, Figure]:
     """Draw the charts, by name."""
     names, scores, tests = results.names, results.scores, results.tests
-    own = {model: scores[model] for model in MODELS}
+    own = {model: scores[model] for model in NETWORKS}
     metrics = results.metrics
-    histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in MODELS}
-    points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in MODELS}
+    histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in NETWORKS}
+    points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in NETWORKS}
     share = float(predictions.arrays(tests["vgg"])[0].mean())
     recalls = {m: curves.pr_points(table) for m, table in tests.items()}
     bins = {m: curves.calibration(table) for m, table in tests.items()}
@@ -170,7 +172,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "blind": wording.blind(compared, scores, names),
         "one_answer": wording.one_answer(scores, names),
         "unbeaten": wording.unbeaten(compared, names),
-        "table": wording.side_by_side({m: scores[m] for m in MODELS}, names),
+        "table": wording.side_by_side({m: scores[m] for m in NETWORKS}, names),
         "audit": results.audit,
         "split": results.split,
         "parts": PARTS,
@@ -193,7 +195,7 @@ def gallery_rows(results: Results) -> dict[str, Any]:
     """Choose and draw the pictures of scans, by section."""
     data = results.data
     crops = tables.read_csv(data / "crop.csv")
-    heat = {model: arrays.read(data / "explain" / model) for model in MODELS}
+    heat = {model: arrays.read(data / "explain" / model) for model in NETWORKS}
     return {
         "crops": galleries.crops(
             crops, results.files, results.dataset, data / "cropped"
@@ -215,7 +217,7 @@ def gallery_rows(results: Results) -> dict[str, Any]:
 def statistics_rows(results: Results) -> list[dict[str, Any]]:
     """Set the secondary metrics of the two networks side by side, a row a metric."""
     table = results.statistics
-    table = table[table["model"].isin(MODELS) & (table["part"] == "test")]
+    table = table[table["model"].isin(NETWORKS) & (table["part"] == "test")]
     rows = []
     for metric, mine in table.groupby("metric", sort=False):
         cells = {row["model"]: _cell(row) for row in mine.to_dict("records")}

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from brain_mri import intervals
 
-# Groups; below it there is no verdict: at 13 two equal models would be told apart in up
-# to 7.1 % of the test parts, from 14 on in 5.9 % at most (tests/test_resolution.py).
+# Groups; below it there is no verdict: at 11 to 13 two equal models would be told apart
+# in up to 7.1 % of the test parts, from 14 on in 6.1 % at most
+# (tests/test_resolution.py).
 FEWEST = 14
 # The slides' accuracies, 21 and 25 of 29: how likely would this many groups show them?
 SLIDES = (0.724, 0.862)
@@ -24,22 +25,23 @@ def resolution(n: int) -> dict[str, float | None]:
         smallest_difference: of accuracies, that the verdict could ever call better, all
             disagreements going one way; None where no difference could.
         power_slides_independent, power_slides_nested: the probability that the verdict
-            separates accuracies of 0.724 and 0.862, the models erring independently
-            (discordance 0.338) or the better one erring only where the other does
-            (0.138). 0 below the fewest groups, where there is no verdict.
+            separates accuracies of 0.724 and 0.862, the models erring independently or
+            the better one erring only where the other does. 0 below the fewest groups,
+            where there is no verdict.
+        discordance_independent, discordance_nested: the share of groups on which the
+            two then differ.
     """
-    if n < FEWEST:
-        return {
-            "smallest_difference": None,
-            "power_slides_independent": 0.0,
-            "power_slides_nested": 0.0,
-        }
     low, high = SLIDES
-    return {
-        "smallest_difference": smallest_difference(n),
-        "power_slides_independent": power(n, low * (1 - high), high * (1 - low)),
-        "power_slides_nested": power(n, 0.0, high - low),
+    cases = {
+        "independent": (low * (1 - high), high * (1 - low)),
+        "nested": (0.0, high - low),
     }
+    judged = n >= FEWEST
+    found = {"smallest_difference": smallest_difference(n) if judged else None}
+    for name, only in cases.items():
+        found[f"power_slides_{name}"] = power(n, *only) if judged else 0.0
+        found[f"discordance_{name}"] = round(sum(only), 3)
+    return found
 
 
 def smallest_difference(n: int) -> float | None:

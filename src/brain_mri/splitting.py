@@ -94,8 +94,8 @@ def random_split(group: npt.ArrayLike, n_test: int, seed: int) -> dict[str, floa
         seed: of the simulation.
 
     Returns:
-        Of `simulations` splits: how many of the test images have a copy of the same
-        scan outside the test part, mean, 5th and 95th percentile; and the share of
+        Of `simulations` splits: how many of the test images have one of their
+        group outside the test part, mean, 5th and 95th percentile; and the share of
         splits without any.
     """
     codes = np.sort(np.unique(np.asarray(group), return_inverse=True)[1])

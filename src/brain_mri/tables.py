@@ -67,14 +67,21 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read a table; ids and names are text, also where they look like numbers.
 
     Raises:
-        InputError: the file is missing or no table.
+        InputError: the file is missing or no table, or was saved anew on Windows.
     """
     text = dict.fromkeys(("image_id", "group", "file", "label", "reason", "flags"), str)
     try:
         # the terminator named: a file name may hold a bare carriage return
-        return pd.read_csv(path, dtype=text, keep_default_na=False, lineterminator="\n")
+        table = pd.read_csv(
+            path, dtype=text, keep_default_na=False, lineterminator="\n"
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
+    if table.columns[-1].endswith("\r"):
+        raise InputError(
+            f"{path}: its lines end as Windows' do (CRLF), as no stage writes them"
+        )
+    return table
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from brain_mri import comparison
 from brain_mri.comparison import HEADLINE, signed
-from brain_mri.predictions import VERDICT_THRESHOLD
+from brain_mri.predictions import NETWORKS, VERDICT_THRESHOLD
 
 Scores = Mapping[str, float | int | None]
 
@@ -38,6 +38,8 @@ DRAWN = "data/phantom"  # the data set of which `limits` says that it is drawn
 LIMITS = (
     "The intervals cover which groups happened to be tested. They do not cover another "
     "split or training again: a seed or another processor moves the numbers too.",
+    "Where one class is rare, a fifth of the groups or fewer, the interval of the ROC "
+    "AUC is too narrow.",
     "Groups are found by looks, by the patient that a DICOM file names and by what a "
     "person writes into review.csv. Two scans of one patient that look different and "
     "name nobody are not joined.",
@@ -123,7 +125,7 @@ def blind(
     majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
     networks = "; ".join(
         f"{called[model]}: {paired['both_right'] + paired[f'{model}_only']}"
-        for model in ("scratch", "vgg")
+        for model in NETWORKS
     )
     return (
         f"Right without a look at the brain: {majority} of {n} test groups by the "
@@ -134,7 +136,7 @@ def blind(
 def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[str]:
     """Name the networks that give the same answer to every test group."""
     said = []
-    for model in ("scratch", "vgg"):
+    for model in NETWORKS:
         test = scores[model]
         called_yes = int(test["tp"] or 0) + int(test["fp"] or 0)
         if called_yes in (0, test["n_groups"]):
