@@ -38,7 +38,7 @@ DRAWN = "data/phantom"  # the data set of which `limits` says that it is drawn
 LIMITS = (
     "The intervals cover which groups happened to be tested. They do not cover another "
     "split or training again: a seed or another processor moves the numbers too.",
-    "Where one class is rare, a fifth of the groups or fewer, the interval of the ROC "
+    "Where one class is rare, a tenth of the groups or fewer, the interval of the ROC "
     "AUC is too narrow.",
     "Groups are found by looks, by the patient that a DICOM file names and by what a "
     "person writes into review.csv. Two scans of one patient that look different and "
