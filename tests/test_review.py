@@ -81,6 +81,8 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, rows: str, told: str) ->
         (b"file;group;box;exclude;reason\n", "separated by commas, found file;group"),
         (HEADER.replace("reason", "why").encode(), "line 1: expected the columns"),
         (b"", "line 1: .* found nothing"),
+        (b"\x1b[2J,b\n", r"found \\x1b\[2J,b$"),
+        (b'"a\nb",c\n', r"found a\\nb,c$"),
         (HEADER.encode() + b"\xff,,,,\n", "expected UTF-8 text"),
         (HEADER.encode("utf-16"), "expected UTF-8 text"),
     ],
