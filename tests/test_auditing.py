@@ -1,3 +1,4 @@
+import errno
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,38 @@ def test_rejected_files_keep_a_row_with_the_reason(folder: Path) -> None:
     }
     assert (rejected[["image_id", "group"]] == "").all(axis=None)
     assert rejected["label"].tolist() == ["", "", "yes", "yes"]
+
+
+@pytest.mark.parametrize("reading", ["file_digest", "read_bytes"])
+def test_a_read_error_is_a_row_with_the_reason(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    holder = hashlib if reading == "file_digest" else Path
+    read = getattr(holder, reading)
+
+    def broken(file: Any, *more: Any) -> Any:
+        if str(getattr(file, "name", file)).endswith("z.png"):
+            raise OSError(errno.EIO, "Input/output error")
+        return read(file, *more)
+
+    monkeypatch.setattr(holder, reading, broken)
+    audited = audit(folder, FOLDERS, {})
+    row = audited.manifest.set_index("file").loc["no/z.png"]
+    assert row["reason"] == "cannot be read: Input/output error"
+    assert not row["accepted"]
+    assert summary(audited)["rejected"] == 5
+
+
+def test_a_file_that_is_gone_when_it_is_compared_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pairs(_: object, __: object, load: Any) -> None:
+        (folder / "no" / "a.png").unlink()
+        load(0)
+
+    monkeypatch.setattr("brain_mri.auditing.duplicate_pairs", pairs)
+    with pytest.raises(InputError, match=r"no/a\.png: cannot be read: No such file"):
+        audit(folder, FOLDERS, {})
 
 
 def test_ids_name_pixels_and_groups_their_lowest_id(folder: Path) -> None:
@@ -213,6 +246,13 @@ def test_what_add_left_out_is_in_the_manifest(folder: Path) -> None:
     assert by_file.loc["no/a.png", "accepted"]  # it is there again
     assert audited.manifest["file"].is_monotonic_increasing
     assert summary(audited)["files"] == 12
+
+
+def test_what_a_list_says_reaches_no_terminal_as_it_is(folder: Path) -> None:
+    listed = 'file,reason\n"no/\x1b[2J\nx.png","\x1b]0;mine\x07"\n'
+    (folder / "left-out.csv").write_text(listed)
+    by_file = audit(folder, FOLDERS, {}).manifest.set_index("file")
+    assert by_file.loc["no/\\x1b[2J\\nx.png", "reason"] == "\\x1b]0;mine\\x07"
 
 
 def test_a_list_of_what_was_left_out_that_is_none_is_refused(folder: Path) -> None:

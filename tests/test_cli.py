@@ -110,10 +110,12 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     source = tmp_path / "My Scans"
     shutil.copytree(project / "data" / "phantom", source)
     (source / "no" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    run(source / "no", "dvc", "init", "-q", "--no-scm")  # which hides no/ from DVC
     result = brain_mri(folder, "add", source)
-    assert "30 files in data/raw/my-scans, 1 left out" in result.stdout
+    assert "30 files in data/raw/my-scans, 3 left out" in result.stdout
     assert "dvc exp run -S dataset=data/raw/my-scans" in result.stdout
     assert "left out no/gone.jpg: a broken link" in result.stderr
+    assert "left out no/.dvc: belongs to DVC" in result.stderr
     status = run(folder, "git", "status", "--porcelain", "-uall").stdout
     added = ["data/raw/.gitignore", "data/raw/my-scans.dvc"]
     assert status.split() == ["??", added[0], "??", added[1]]
@@ -122,10 +124,10 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     dataset = "dataset=data/raw/my-scans"
     run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset, "audit")
     diff = run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD", "mine")
-    # the link is counted, as left-out.csv names it
+    # what is left out is counted, as left-out.csv names it
     counts = json.loads(diff.stdout)["metrics/audit.json"]
-    assert counts["files"]["new"] == 31
-    assert counts["rejected"]["new"] == 1
+    assert counts["files"]["new"] == 33
+    assert counts["rejected"]["new"] == 3
     assert "exists already" in refused(folder, "add", source)
 
 

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -88,6 +90,54 @@ def test_what_cannot_be_read_is_left_out_and_named(source, tmp_path, monkeypatch
     }
 
 
+OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
+
+
+def test_what_dvc_would_skip_or_stumble_over_is_left_out(source, tmp_path):
+    for folder in ("no/.dvc", "no/deep/.git", "yes/.hg", "yes/scans.dvc"):
+        (source / folder / "x.png").mkdir(parents=True)
+        (source / folder / "config").write_text("kept by another")
+    for file in ("yes/.dvcignore", "yes/.git", "yes/a.dvc", "yes/deep/dvc.yaml"):
+        (source / file).write_text("{[")
+    left_out = datasets.copy_dataset(source, tmp_path / "copy", FOLDERS)
+    assert left_out == {
+        "no/.dvc": OF_DVC,
+        "no/deep/.git": OF_DVC,
+        "yes/.dvcignore": OF_DVC,
+        "yes/.git": OF_DVC,
+        "yes/.hg": OF_DVC,
+        "yes/a.dvc": OF_DVC,
+        "yes/deep/dvc.yaml": OF_DVC,
+        "yes/scans.dvc/x.png": "a folder with an image's name, without a file",
+    }
+    assert (tmp_path / "copy" / "yes" / "scans.dvc" / "config").is_file()
+    assert len([p for p in (tmp_path / "copy").rglob("*") if p.is_file()]) == 6
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EIO, r"\(Input/output error\); mend the file or move it away, then"),
+        (errno.ENOSPC, r"\(No space left on device\); free space on that disk"),
+    ],
+)
+def test_a_file_that_cannot_be_copied_is_named_and_nothing_is_left(
+    source, tmp_path, monkeypatch, number, told
+):
+    copyfile = shutil.copyfile
+
+    def broken(path, into):
+        if path.name == "b.png":
+            into.write_bytes(b"h")  # half of it
+            raise OSError(number, os.strerror(number), str(path))
+        copyfile(path, into)
+
+    monkeypatch.setattr(shutil, "copyfile", broken)
+    with pytest.raises(InputError, match=rf"deep/b\.png: cannot be copied {told}"):
+        datasets.copy_dataset(source, tmp_path / "raw" / "copy", FOLDERS)
+    assert os.listdir(tmp_path / "raw") == []
+
+
 def test_only_the_folders_that_classes_names_are_copied(source, tmp_path):
     (source / "no").rename(source / "no tumor")
     (source / "other").mkdir()
@@ -105,6 +155,45 @@ def test_a_link_to_a_file_becomes_a_file(source, tmp_path):
     copied = tmp_path / "copy" / "no" / "link.png"
     assert not copied.is_symlink()
     assert copied.read_bytes() == b"no"
+
+
+@pytest.fixture
+def dvc(tmp_path, monkeypatch):
+    """A folder under Git and DVC to work in, with a copied data set."""
+    run(tmp_path, "git", "init", "-q")
+    run(tmp_path, "dvc", "init", "-q")
+    for label in FOLDERS:
+        (tmp_path / "ward" / label).mkdir(parents=True)
+        (tmp_path / "ward" / label / "a.png").write_text(label)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_dvc_tracks_every_file_of_the_copy(dvc):
+    (dvc / "ward" / "left-out.csv").write_text("file,reason\nno/b.png,a broken link\n")
+    assert datasets.track(Path("ward")) == 2
+    assert "nfiles: 3" in (dvc / "ward.dvc").read_text()
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "no/"])
+def test_files_that_dvc_skips_are_no_success(dvc, pattern):
+    (dvc / ".dvcignore").write_text(pattern)
+    message = r"^ward.dvc: expected 2 files, DVC took [01]; it skips what \.dvcignore "
+    with pytest.raises(InputError, match=message):
+        datasets.track(Path("ward"))
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (".dvcignore", r"\.dvcignore file should not be in collected dir path: .*"),
+        ("x.dvc", r"'.*x\.dvc' is invalid\."),
+    ],
+)
+def test_what_dvc_says_when_it_fails_stands_in_the_line(dvc, file, told):
+    (dvc / "ward" / "yes" / file).write_text("{[")
+    with pytest.raises(InputError, match=rf"^dvc add ward failed \({told}\); the copy"):
+        datasets.track(Path("ward"))
 
 
 @pytest.mark.parametrize("missing", ["no", "yes", ""])

@@ -48,6 +48,15 @@ def test_the_gravest_crop_comes_first(folders):
     assert gallery.total == 3
 
 
+def test_one_unlike_the_others_comes_before_every_other_flag(folders):
+    table = crop_table()
+    table["flags"] = ["frame kept;letters", "unlike the others", "letters"]
+    files = {name: f"no/{name}.png" for name in "abc"}
+    gallery = galleries.crops(table, files, *folders)
+    first = [card.lines[0] for card in gallery.cards]
+    assert first == ["no/b.png", "no/a.png", "no/c.png"]
+
+
 def test_copies_show_the_part_that_holds_them(folders):
     split = pd.DataFrame(
         {"image_id": list("abc"), "group": list("aac"), "part": ["val"] * 2 + ["test"]}

@@ -107,9 +107,28 @@ def test_no_phantom_seems_written_on(heads):
     assert not any(oddness.has_letters(head) for head in heads)
 
 
-def test_noise_takes_no_long_time():
-    grey = np.random.default_rng(0).integers(0, 256, (512, 512)).astype(np.uint8)
-    oddness.has_letters(grey)  # thousands of marks
+@pytest.mark.parametrize("shape", [(100, 80), (3000, 4000), (20, 5000)])
+def test_letters_are_sought_at_one_size_however_large_the_image(monkeypatch, shape):
+    """So that neither the cost nor what counts as a letter grows with the image."""
+    label, seen = cv2.connectedComponentsWithStats, []
+
+    def labelled(ink, **more):
+        seen.append(ink.shape)
+        return label(ink, **more)
+
+    monkeypatch.setattr(cv2, "connectedComponentsWithStats", labelled)
+    oddness.has_letters(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+    assert [max(sides) for sides in seen] == [oddness.TEXT_SIDE]
+
+
+def test_an_arrow_is_not_found(heads):
+    """A limit that docs/method.md states; a person has to look."""
+    grey = cv2.resize(heads[0], (400, 500))
+    cv2.arrowedLine(grey, (60, 60), (150, 200), 255, 3, tipLength=0.3)
+    pictures = [*heads, grey]
+    rows = np.array([described(picture) for picture in pictures])
+    assert not oddness.has_letters(grey)
+    assert not far(oddness.distances(rows, np.arange(len(rows))))[-1]
 
 
 def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):

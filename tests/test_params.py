@@ -2,7 +2,7 @@ from typing import Annotated, Literal
 
 import pytest
 from annotated_types import Ge
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from brain_mri import params, rules
 from brain_mri.errors import InputError
@@ -70,6 +70,53 @@ def test_booleans_and_words_are_those_that_dvc_reads(tmp_path):
     assert values["k0"] == "no"
     assert values["k11"] is True
     assert values["k17"] == "tRUE"
+
+
+NUMBERS = """
+0 -0 00 7 +1 -1 010 -010 08 0o10 +0o7 0o8 0O10 0x1F -0x1f 0X1F 0xG 0b101 -0b1 0b2
+1_000 0x1_F 0o17_7 0_1 1__0 _1 1_ 12345678901234567890
+.5 -.5 +.5 1. -1. 0.0 09.5 1.5 1_000.5 ._5 .5_0 . ._ + +_ 1.2.3
+1e-4 1e-05 1E4 +1e-4 1.e3 .1e-3 .1e3 1.5e3 1_0e3 1e 1e+ e4 1e4_0
+1:30 -1:30 190:20:30 1:30.5
+.inf -.inf +.inf .Inf .INF .iNf .nan .NaN .NAN +.nan ~ null Null NULL nULL true yes
+"""
+
+
+def read(reader, source):
+    """What a reader makes of parameters, with its type; nothing of what it refuses."""
+    try:
+        return repr(reader(source))
+    except (ValueError, YAMLError):
+        return None
+
+
+LINES = ("k: {}", "k: [{}, 1]", "k: {{a: {}}}", "{}: k")
+
+
+@pytest.mark.parametrize("written", NUMBERS.split())
+def test_numbers_are_those_that_dvc_reads(tmp_path, written):
+    """DVC records 010 as 10: no stage may train with 8."""
+    path = tmp_path / "params.yaml"
+    for line in LINES:
+        path.write_text(line.format(written))
+        expected = read(YAML(typ="safe", pure=True).load, path.read_text())
+        assert read(params.load, path) == expected
+
+
+def test_an_alias_is_refused_by_name(tmp_path):
+    """Nine of nine each, nested, are few bytes and 10^9 values."""
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &one {x: 1}\nb: 2\nc: *one\n")
+    message = r"params\.yaml, line 3: expected the values themselves, found \*one$"
+    with pytest.raises(InputError, match=message):
+        params.load(path)
+    nested = [
+        f"a{i}: &a{i} {{{', '.join(f'k{j}: *a{i - 1}' for j in range(9))}}}"
+        for i in range(1, 9)
+    ]
+    path.write_text("\n".join(["a0: &a0 {x: 1}", *nested]))
+    with pytest.raises(InputError, match=r"line 2: .* found \*a0$"):
+        params.load(path)
 
 
 @pytest.mark.parametrize(

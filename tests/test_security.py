@@ -14,7 +14,7 @@ import yaml
 from conftest import ROOT, offline, run
 from test_report import Page
 
-from brain_mri import hdf5, pipeline, report, tables
+from brain_mri import cli, hdf5, pipeline, report, tables
 from brain_mri.errors import InputError
 
 h5py = pytest.importorskip("h5py")
@@ -318,17 +318,57 @@ def test_no_stage_tries_the_network(project):
     assert not tried.exists(), tried.read_text()
 
 
-def test_no_command_but_fetch_tries_the_network(project, tmp_path):
+LIGHT = ("params", "show", "check", "freeze", "add")  # without TensorFlow
+
+
+@pytest.fixture
+def clone(project, tmp_path):
+    """The project as Git has it, with its split, and no floors for the few images."""
     run(tmp_path, "git", "clone", "-q", project, "clone")
-    clone, block = tmp_path / "clone", offline(tmp_path / "off")
-    scans = project / "data" / "phantom"
-    for command in (["params"], ["show"], ["check"], ["add", scans, "--name", "ward"]):
-        result = run(clone, "brain-mri", *command, check=False, **block)
-        assert "Traceback" not in result.stderr
-        assert result.returncode < 2, result.stdout + result.stderr
-    run(clone, "dvc", "status", check=False, **block)
-    tried = tmp_path / "off" / "tried.txt"
+    folder = tmp_path / "clone"
+    (folder / "data").mkdir()
+    shutil.copy(project / "data" / "split.csv", folder / "data")
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("low: 0.5", "low: 0"))
+    return folder
+
+
+def succeed_offline(folder, block, *command):
+    """Run a command behind the block; it must need nothing and try nothing."""
+    result = run(folder, *command, check=False, **offline(block))
+    assert result.returncode == 0, result.stdout + result.stderr
+    tried = block / "tried.txt"
     assert not tried.exists(), tried.read_text()
+
+
+def test_the_block_is_tried_on_every_command_but_fetch():
+    commands = cli.app.registered_commands
+    names = {command.name or command.callback.__name__ for command in commands}
+    assert names == {*LIGHT, "predict", "export", "fetch"}
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_no_command_but_fetch_tries_the_network(project, clone, tmp_path, name):
+    more = [project / "data" / "phantom", "--name", "ward"] if name == "add" else []
+    succeed_offline(clone, tmp_path / "off", "brain-mri", name, *more)
+
+
+def test_dvc_status_tries_no_network(clone, tmp_path):
+    succeed_offline(clone, tmp_path / "off", "dvc", "status")
+
+
+def test_predict_tries_no_network(project, tmp_path):
+    asked = ["predict", "data/phantom", "--model", "both", "--explain", tmp_path / "x"]
+    succeed_offline(project, tmp_path / "off", "brain-mri", *asked)
+
+
+def test_export_and_its_model_try_no_network(project, tmp_path):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    off, out = tmp_path / "off", tmp_path / "exported"
+    succeed_offline(project, off, "brain-mri", "export", "--out", out)
+    asked = ["predict", project / "data" / "phantom", "--onnx", out / "model.onnx"]
+    succeed_offline(tmp_path, off, "brain-mri", *asked)
 
 
 def test_the_imagenet_weights_alone_ask_the_network(tmp_path):

@@ -164,9 +164,12 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
     path = folder / seen.file
     if reason := odd(path, folder):
         return _refused(seen, reason)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    seen = replace(seen, sha256=sha256, bytes=path.stat().st_size)
+    try:
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        seen = replace(seen, sha256=sha256, bytes=path.stat().st_size)
+    except OSError as error:
+        return _refused(seen, f"cannot be read: {error.strerror}")
     if seen.decision.excluded or not seen.label:
         return _refused(seen, UNNAMED)
     try:
@@ -211,7 +214,7 @@ def _pairs(
     pictures = duplicate_pairs(
         [fact.pixels for fact in good],
         np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
-        lambda i: decode(folder / good[i].file).grey,
+        lambda i: _decode_again(folder / good[i].file),
     )
     kinds = [
         "exact" if good[i].pixels == good[j].pixels else "near"
@@ -226,6 +229,13 @@ def _pairs(
         for pair in map(tuple, pairs.tolist()):
             found.setdefault(pair, kind)  # that it is one picture says more
     return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
+
+
+def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        return decode(path).grey
+    except ImageError as error:
+        raise InputError(f"{shown(str(path))}: {error}") from error
 
 
 def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,6 @@ from brain_mri import (
     wording,
 )
 from brain_mri.errors import InputError
-from brain_mri.listing import LEFT_OUT, list_files
 from brain_mri.predictions import NETWORKS
 
 app = typer.Typer(
@@ -315,10 +313,7 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
             f"{classes.listed(unnamed)}",
             err=True,
         )
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", str(target)]
-    if subprocess.run(command, check=False).returncode:
-        raise InputError(f"dvc add {target} failed (see above); the copy is kept")
-    files = sum(1 for file in list_files(target) if file != LEFT_OUT)
+    files = datasets.track(target)
     typer.echo(
         f"{files} files in {target}, {len(left_out)} left out. To let experiments in "
         f"other folders (--temp, --queue) see them:\n"

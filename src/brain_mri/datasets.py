@@ -3,14 +3,17 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from brain_mri.classes import check_folders, label_of, listed
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, remedy, shown
 from brain_mri.listing import (
     LEFT_OUT,
     LEFT_OUT_COLUMNS,
@@ -23,6 +26,10 @@ from brain_mri.tables import write_csv
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
 KAGGLE_FILES = 253
 HALF = ".adding-"  # what is being copied; Git ignores it
+
+# DVC hashes none of these; of a folder that holds `.dvc` it hashes nothing at all.
+FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}
+OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
 
 
 def copy_dataset(
@@ -42,7 +49,8 @@ def copy_dataset(
         The entries left out, by relative path fit to be read, and why; sorted.
 
     Raises:
-        InputError: the source lacks a folder, or the target exists already.
+        InputError: the source lacks a folder, the target exists already, or a file
+            cannot be copied.
     """
     check_folders(source, folders)
     if target.exists():
@@ -65,6 +73,32 @@ def copy_dataset(
             write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
         copy.replace(target)
     return dict(rows)
+
+
+def track(target: Path) -> int:
+    """Let DVC track a copy, and return how many files of the data set it holds.
+
+    Raises:
+        InputError: DVC fails, or it skips files, which a later checkout would lose.
+    """
+    files = sum(path.is_file() for path in target.rglob("*"))
+    command = [sys.executable, "-m", "dvc", "add", str(target)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        raise InputError(
+            f"dvc add {target} failed ({_last_error(done.stderr)}); the copy is kept: "
+            f"mend that, then dvc add {target}, or remove it"
+        )
+    record = Path(f"{target}.dvc")
+    [out] = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
+    if out["nfiles"] != files:
+        raise InputError(
+            f"{record}: expected {files} files, DVC took {out['nfiles']}; it skips "
+            f"what .dvcignore names: remove {target} and {record}, mend that, add again"
+        )
+    return files - (target / LEFT_OUT).is_file()
 
 
 def check_count(source: Path, folders: Mapping[str, str], expected: int) -> None:
@@ -112,15 +146,47 @@ def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
     (copy / name).mkdir(parents=True)
     for parent, folders, files in os.walk(source / name, onerror=unreadable):
         paths = [Path(parent, entry) for entry in folders]
-        paths = [path for path in paths if path.is_symlink() or poses_as_image(path)]
+        paths = [path for path in paths if _stands_for_itself(path)]
+        folders[:] = [entry for entry in folders if entry not in FOREIGN]
         for path in (*paths, *(Path(parent, entry) for entry in files)):
-            if reason := _not_utf8(path) or odd(path, source):
+            if reason := _unfit(path, source):
                 left_out[_below(path, source)] = reason
-                continue
-            into = copy / path.relative_to(source)
-            into.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, into)
+            else:
+                _copy_file(path, copy / path.relative_to(source))
     return left_out
+
+
+def _stands_for_itself(folder: Path) -> bool:
+    """Say whether a folder is an entry of its own, not the files in it."""
+    return folder.name in FOREIGN or folder.is_symlink() or poses_as_image(folder)
+
+
+def _unfit(path: Path, source: Path) -> str:
+    """Say why an entry is left out, or nothing."""
+    if path.name in FOREIGN:
+        return OF_DVC
+    if reason := _not_utf8(path) or odd(path, source):
+        return reason
+    return OF_DVC if path.name.endswith(".dvc") or path.name == "dvc.yaml" else ""
+
+
+def _copy_file(path: Path, into: Path) -> None:
+    # Not left out like others: nothing says whether reading failed, or writing.
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, into)
+    except OSError as error:
+        way_out = remedy(error) or "; mend the file or move it away, then start again"
+        raise InputError(
+            f"{shown(str(path))}: cannot be copied ({error.strerror}){way_out}"
+        ) from error
+
+
+def _last_error(said: str) -> str:
+    """Return the last error among the lines that DVC wrote, or the first line."""
+    lines = [line for line in said.splitlines() if line.strip()] or ["no reason given"]
+    errors = [line for line in lines if line.startswith("ERROR:")] or lines[:1]
+    return shown(errors[-1].removeprefix("ERROR:").strip())
 
 
 def _below(path: str | Path, source: Path) -> str:

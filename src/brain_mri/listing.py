@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from brain_mri.errors import InputError
+from brain_mri.errors import InputError, shown
 from brain_mri.ledger import read_rows
 
 # What `brain-mri add` could not copy, so that it travels with the data.
@@ -47,6 +47,8 @@ def list_files(folder: Path) -> list[str]:
 def left_out_before(folder: Path) -> dict[str, str]:
     """Read what `brain-mri add` left out of a data set, by file, and why.
 
+    Both are fit to be read, whoever wrote the list.
+
     Raises:
         InputError: the list is malformed.
     """
@@ -54,7 +56,7 @@ def left_out_before(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     rows = read_rows(path, LEFT_OUT_COLUMNS)
-    return {row.cells["file"]: row.cells["reason"] for row in rows}
+    return {shown(row.cells["file"]): shown(row.cells["reason"]) for row in rows}
 
 
 def poses_as_image(folder: Path) -> bool:

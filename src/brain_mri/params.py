@@ -33,21 +33,49 @@ WholeShare = Annotated[float, Ge(0), Le(1)]
 Folders = Annotated[list[str], MinLen(1)]
 
 
-BOOLEAN = "tag:yaml.org,2002:bool"
+BOOLEAN, WHOLE, FLOAT = (f"tag:yaml.org,2002:{n}" for n in ("bool", "int", "float"))
+
+# What a plain word means and how it may begin, as ruamel.yaml has it, with which DVC
+# reads: the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#1032-tag-resolution)
+# with binary numbers, and `_` among digits.
+FORMS = {
+    BOOLEAN: (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    FLOAT: (
+        r"[-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?"
+        r"|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|[-+]?\.[0-9_]+([eE][-+][0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    WHOLE: (
+        r"[-+]?0b[01_]+|[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+|[-+]?[0-9_]+",
+        "-+0123456789",
+    ),
+}
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads numbers and booleans as YAML 1.2 (and DVC) does.
+    """SafeLoader that reads numbers and booleans as DVC does, not as YAML 1.1.
 
-    1e-4 and 1e-05 are numbers; no, yes, on and off are words, so that `no: [no]` is a
-    key and the name of a folder. A key that stands there twice is refused.
+    1e-4 and 1e-05 are numbers, 010 is ten, 1:30 a word; no, yes, on and off are words,
+    so that `no: [no]` is a key and the name of a folder. A key that stands there twice
+    is refused, and an alias, as a few nested ones stand for millions of values.
     """
 
-    # without YAML 1.1's booleans
+    # without YAML 1.1's
     yaml_implicit_resolvers = {
-        first: [(tag, form) for tag, form in resolvers if tag != BOOLEAN]
+        first: [(tag, form) for tag, form in resolvers if tag not in FORMS]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.current_event
+            raise InputError(
+                f"line {alias.start_mark.line + 1}: expected the values themselves, "
+                f"found *{alias.anchor}"
+            )
+        return super().compose_node(parent, index)
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
@@ -59,29 +87,30 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
-_Loader.add_implicit_resolver(
-    BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    digits = str(loader.construct_scalar(node)).replace("_", "")
+    return int(digits, 0 if re.match("[-+]?0[box]", digits) else 10)
+
+
+_Loader.add_constructor(WHOLE, _whole)
+for tag, (form, firsts) in FORMS.items():
+    _Loader.add_implicit_resolver(tag, re.compile(rf"^({form})$"), list(firsts))
 
 
 def load(path: Path = FILE) -> dict[str, Any]:
     """Read a parameter file.
 
     Raises:
-        InputError: the file is missing, is not YAML or is not a mapping.
+        InputError: the file is missing, is not YAML, is not a mapping, or has an alias.
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         if isinstance(values, dict):
-            flatten(values)  # a mapping may contain itself
+            flatten(values)  # refuses a key that stands there twice
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except InputError as error:
+        raise InputError(f"{path}, {error}") from error
     except (yaml.YAMLError, *BROKEN) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not valid YAML ({reason})") from error

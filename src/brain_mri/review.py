@@ -73,13 +73,17 @@ def by_file(
     for file, decision in decisions.items():
         name = file if file in files else alike.get(_composed(file))
         if name is None or name in found or (name != file and name in decisions):
-            unknown.append(f"{decision.where}: {_guessed(file, files)}")
+            unknown.append(file)
         else:
             found[name] = decision
     if unknown:
+        named = (
+            f"{decisions[file].where}: {_guessed(file, files)}"
+            for file in unknown[:NAMED]
+        )
         raise InputError(
             f"{len(unknown)} of {len(decisions)} decisions are about files that the "
-            f"data set does not hold: {'; '.join(unknown[:NAMED])}. Expected paths "
+            f"data set does not hold: {'; '.join(named)}. Expected paths "
             "below its folder"
         )
     return found
