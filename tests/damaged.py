@@ -328,6 +328,7 @@ def _odd_dicom():
         "dicom-no-colours": dicom(deep, PhotometricInterpretation=None),
         "dicom-few-pixels": dicom(deep, pixel_data=stored[:1000]),
         "dicom-odd-colours": dicom(deep, "DOE^JANE"),
+        "dicom-grey-of-three": dicom(np.stack([deep] * 3, axis=-1)),
         "dicom-odd-bits": dicom(deep, BitsAllocated=17),
         "dicom-odd-window": dicom(deep, WindowCenter=9, WindowWidth=0),
         "dicom-jpeg-ls": dicom(deep, syntax=JPEGLSLossless, pixel_data=frames),

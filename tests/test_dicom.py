@@ -225,6 +225,10 @@ FRAMES = pydicom.encaps.encapsulate([b"\xff" * 200])
             "window or a table that is damaged",
         ),
         (damaged.dicom(RAMP, "DOE JANE"), "colour space that is not known"),
+        (
+            damaged.dicom(np.stack([RAMP] * 3, axis=-1), "MONOCHROME1"),
+            "DICOM in grey with several samples a pixel",
+        ),
         (damaged.dicom(RAMP * 0), "one flat grey level"),
         (damaged.dicom(RAMP, RescaleSlope="inf", RescaleIntercept=0), "not finite"),
         (bytes(128) + b"DICM", "DICOM without a transfer syntax"),

@@ -191,6 +191,8 @@ def _pixels(data: Dataset) -> npt.NDArray:
 
 def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
     pixels = _pixels(data)
+    if pixels.ndim != 2:
+        raise ImageError("DICOM in grey with several samples a pixel")
     try:
         levels = pointwise(lambda part: _levels(part, data), pixels, np.float32)
         ends = _ends(data) or _inner_ends(pixels, levels, data)
