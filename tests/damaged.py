@@ -330,6 +330,7 @@ def _odd_dicom():
         "dicom-odd-colours": dicom(deep, "DOE^JANE"),
         "dicom-grey-of-three": dicom(np.stack([deep] * 3, axis=-1)),
         "dicom-odd-bits": dicom(deep, BitsAllocated=17),
+        "dicom-odd-high-bit": dicom(deep, BitsStored=12, HighBit=15),
         "dicom-odd-window": dicom(deep, WindowCenter=9, WindowWidth=0),
         "dicom-jpeg-ls": dicom(deep, syntax=JPEGLSLossless, pixel_data=frames),
         "dicom-jpeg2000-noise": dicom(deep, syntax=JPEG2000Lossless, pixel_data=frames),

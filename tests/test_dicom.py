@@ -72,6 +72,8 @@ def table(entries, first, bits, order="<"):
         damaged.dicom(RAMP, RescaleSlope="", RescaleIntercept=""),
         damaged.dicom(RAMP, WindowCenter="", WindowWidth=""),
         damaged.dicom(RAMP, NumberOfFrames=1),
+        damaged.dicom(RAMP, HighBit=None),
+        damaged.dicom(RAMP, BitsStored=12, HighBit=11),
         damaged.compressed(RAMP, RLELossless),
     ],
 )
@@ -302,6 +304,10 @@ FRAMES = pydicom.encaps.encapsulate([b"\xff" * 200])
         (
             damaged.dicom(RAMP, Rows=6000, Columns=6000),
             "6000 x 6000 px, more than 25,000,000 pixels",
+        ),
+        (
+            damaged.dicom(RAMP * 16, BitsStored=12, HighBit=15),
+            "DICOM with HighBit 15 for 12 bits stored; expected 11",
         ),
         (damaged.dicom(RAMP, Rows=15), "48 x 15 px, a side under 16 px"),
         (

@@ -58,6 +58,7 @@ READ = [
     *(f"{name}PaletteColorLookupTableDescriptor" for name in COLOURS),
     *(f"{name}PaletteColorLookupTableData" for name in COLOURS),
     "SpecificCharacterSet",
+    "HighBit",
     "NumberOfFrames",
     "PlanarConfiguration",
     "PixelDataProviderURL",
@@ -171,12 +172,24 @@ def _check(data: Dataset) -> None:
     if frames != 1:
         raise ImageError(f"DICOM of {frames} frames; expected one image a file")
     check_size(int(data.Columns), int(data.Rows))
+    _check_bits(data)
     if str(data.PhotometricInterpretation) not in MONOCHROME + COLOUR:
         raise ImageError("DICOM in a colour space that is not known")
     for pair in PAIRS:
         if any(data.get(name) in (None, "") for name in pair):
             for name in pair:
                 data.pop(name, None)
+
+
+def _check_bits(data: Dataset) -> None:
+    """Refuse levels that are not in the lower bits, where pydicom looks for them."""
+    if "PixelData" not in data or data.get("HighBit") is None:
+        return
+    high, stored = int(data.HighBit), int(data.BitsStored)
+    if high != stored - 1:
+        raise ImageError(
+            f"DICOM with HighBit {high} for {stored} bits stored; expected {stored - 1}"
+        )
 
 
 def _pixels(data: Dataset) -> npt.NDArray:
