@@ -338,8 +338,19 @@ def _odd_dicom():
     }
 
 
+def bmp_rle(side, lengths):
+    """Return a square BMP of 256 greys in run lengths, which start at the bottom."""
+    palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256))
+    start = 14 + 40 + len(palette)
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(lengths), 0, 0, 0, 0
+    )
+    file = struct.pack("<2sIHHI", b"BM", start + len(lengths), 0, 0, start)
+    return file + header + palette + lengths
+
+
 def _bombs():
-    """Few bytes that would become gigabytes."""
+    """Few bytes that would become gigabytes, or take long."""
     side = 9000
     rows = zlib.compressobj(9)
     packed = (
@@ -363,6 +374,20 @@ def _bombs():
             syntax=JPEGBaseline8Bit,
             pixel_data=pydicom.encaps.encapsulate([many_scans(150)]),
         ),
+        **_slow(),
+    }
+
+
+def _slow():
+    """What Pillow decodes in Python, of more than that manages."""
+    levels = np.random.default_rng(2).integers(0, 200, (1500, 1500), np.uint8)
+    plain = b" ".join(b"%d" % level for level in texture().ravel())
+    return {
+        "slow-ppm": b"P5 1500 1500 200\n" + levels.tobytes(),
+        "slow-ppm-comments": b"P2 48 40 255\n" + 50_000 * b"#\n" + plain,
+        "slow-ppm-header": b"P5\n#" + bytes(9000) + b"\n48 40 255\n" + bytes(1920),
+        "slow-bmp": bmp_rle(1500, b"\1\7" * 1500**2),
+        "slow-bmp-bytes": bmp_rle(48, bytes(8_000_000)),
     }
 
 

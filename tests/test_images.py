@@ -135,6 +135,7 @@ def cut_jpeg(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "empty file"),
         (lambda path: path.write_text("an image, honestly"), "not an image"),
         (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not an image"),
+        (lambda path: path.write_bytes(b"PK\3\4" + bytes(2000)), "not an image"),
         (cut_png, "damaged image: .*truncated"),
         (cut_jpeg, "damaged image: .*truncated"),
         (
@@ -209,6 +210,38 @@ def test_slow_files_are_bounded(tmp_path: Path) -> None:
         path.write_bytes(damaged.many_scans(100, form))
         with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
             decode(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slow-ppm", "^PPM of a kind that takes long to decode, with more than 2,000"),
+        ("slow-ppm-comments", "^PPM of more than 100 comments$"),
+        ("slow-ppm-header", "^PPM with a header of more than 1,000 bytes$"),
+        ("slow-bmp", "^BMP of a kind that takes long to decode, with more than 2,000,"),
+        ("slow-bmp-bytes", "^BMP of a kind .* 2,000,000 samples or 8,000,000 bytes$"),
+    ],
+)
+def test_what_is_decoded_in_python_is_bounded(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.damaged()[name])
+    with pytest.raises(ImageError, match=reason):
+        decode(path)
+
+
+def test_a_little_that_is_decoded_in_python_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    binary = b"P5 # a comment\n24 20 230\n" + RAMP.tobytes()
+    plain = b"P2\n24 20 230\n# 1 2\n" + b" ".join(b"%d" % i for i in RAMP.ravel())
+    for content in (binary, plain):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(decode(path).grey, STEPS)
+    runs = b"".join(bytes([17 - i, i, i, 200, 0, 0]) for i in range(1, 17))
+    path.write_bytes(damaged.bmp_rle(17, runs + b"\x11\x05\0\1"))
+    rows = [[i] * (17 - i) + [200] * i for i in range(1, 17)] + [[5] * 17]
+    np.testing.assert_array_equal(decode(path).grey, rows[::-1])
 
 
 def test_a_file_that_may_not_be_read_is_named_so(

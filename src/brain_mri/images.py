@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import stat
 import warnings
 from collections.abc import Mapping
@@ -14,13 +15,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, _imaging
+from PIL import (
+    Image,
+    ImageFile,
+    ImageOps,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    _imaging,
+)
 
 from brain_mri.errors import InputError, writing
 from brain_mri.grey import (
     MAX_BYTES,
     MAX_PIXELS,
     MAX_SLOW_BYTES,
+    MAX_SLOW_SAMPLES,
     Decoded,
     check_scans,
     check_size,
@@ -41,6 +50,13 @@ DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}  # of TIFF
 
 WORDS = 200  # letters of a decoder's complaint
+
+# Pillow reads the header of PNM letter by letter, and for each comment among pixels in
+# text it copies what is left of them: 20 MB of the one take 3 s, 1 MB of the other 5 s.
+PNM = rb"P[0-6fy]\S{0,4}\s"
+COMMENT = rb"#[^\r\n]*[\r\n]?"
+MAX_HEAD = 1000  # bytes
+MAX_COMMENTS = 100
 
 # Pillow refuses above twice its limit, and up to there only warns. This holds for
 # pictures inside other files too.
@@ -147,9 +163,10 @@ def _dicom(content: bytes) -> Decoded:
 def _picture(content: bytes) -> Decoded:
     """Decode what Pillow reads; a damaged file may make it raise anything."""
     try:
+        _check_head(content)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
-            _check_cost(image.format or "", content)
+            _check_cost(image, content)
             if _samples(_tags(image)) == (8, 2):  # Pillow takes them for unsigned
                 raise ImageError(_unsupported(_tags(image)))
             ImageOps.exif_transpose(image, in_place=True)
@@ -168,12 +185,34 @@ def _picture(content: bytes) -> Decoded:
         raise ImageError(f"damaged image: {_words(error)}") from None
 
 
-def _check_cost(form: str, content: bytes) -> None:
+def _check_head(content: bytes) -> None:
+    """Refuse what Pillow would take long to open, let alone to decode."""
+    if len(content) > MAX_HEAD and re.match(PNM, content):
+        words = re.sub(COMMENT, b"", content[:MAX_HEAD]).split()
+        if len(words) < 4:  # the kind, the sides, and the maximum or the first pixels
+            raise ImageError(f"PPM with a header of more than {MAX_HEAD:,} bytes")
+
+
+def _check_cost(image: ImageFile.ImageFile, content: bytes) -> None:
     """Refuse what a few pixels or bytes make slow."""
-    if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
+    if image.format == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
         raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
-    if form in ("JPEG", "MPO"):  # a JPEG with others behind it; libtiff counts itself
-        check_scans(content)
+    if image.format in ("JPEG", "MPO"):  # a JPEG with others behind it
+        check_scans(content)  # of one within a TIFF libtiff counts them itself
+    decoder = image.tile[0][0] if image.tile else ""
+    if decoder in Image.DECODERS:  # those written in Python
+        _check_samples(image, content)
+    if decoder == "ppm_plain" and content.count(b"#") > MAX_COMMENTS:
+        raise ImageError(f"PPM of more than {MAX_COMMENTS} comments")
+
+
+def _check_samples(image: ImageFile.ImageFile, content: bytes) -> None:
+    samples = image.width * image.height * len(image.getbands())
+    if samples > MAX_SLOW_SAMPLES or len(content) > MAX_SLOW_BYTES:
+        raise ImageError(
+            f"{image.format} of a kind that takes long to decode, with more than "
+            f"{MAX_SLOW_SAMPLES:,} samples or {MAX_SLOW_BYTES:,} bytes"
+        )
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
