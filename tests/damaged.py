@@ -307,6 +307,7 @@ def _wrong_lengths():
     return {
         "tiff-strip-behind-end": bytes(offset),
         "tiff-directory-behind-end": bytes(entries),
+        "tiff-pages": pages(3),
         "bmp-pixels-behind-end": bytes(bmp),
         "jpeg-no-scan": jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9",
         "jpeg-no-tables": jpeg[:tables] + jpeg[jpeg.index(b"\xff\xc0") :][:40],
@@ -349,6 +350,57 @@ def bmp_rle(side, lengths):
     return file + header + palette + lengths
 
 
+def tiff_of(rows, columns, body, **fields):
+    """Return a TIFF file of 8 bits a pixel; `body` starts at byte 8.
+
+    A field is a tag's name with its type and values; a fraction is two of these.
+    """
+    numbers = {"width": 256, "rows": 257, "bits": 258, "packing": 259, "black": 262,
+               "offsets": 273, "samples": 277, "per_strip": 278, "lengths": 279,
+               "resolution": 282, "tile_width": 322, "tile_rows": 323,
+               "tile_offsets": 324, "tile_lengths": 325}  # fmt: skip
+    types = {"short": (3, "<u2", 1), "long": (4, "<u4", 1), "fraction": (5, "<u4", 2)}
+    plain = {"width": columns, "rows": rows, "bits": 8, "packing": 1, "black": 1}
+    fields = {name: ("long", [value]) for name, value in plain.items()} | fields
+    content, entries = bytearray(b"II*\0\0\0\0\0" + body), b""
+    for name in sorted(fields, key=numbers.__getitem__):
+        kind, dtype, each = types[fields[name][0]]
+        values = np.asarray(fields[name][1], dtype)
+        value = values.tobytes()
+        if len(value) > 4:
+            content += value
+            value = struct.pack("<I", len(content) - len(value))
+        count = len(values) // each
+        entries += struct.pack("<HHI4s", numbers[name], kind, count, value)
+    content[4:8] = struct.pack("<I", len(content))
+    return bytes(content) + struct.pack("<H", len(fields)) + entries + bytes(4)
+
+
+def pages(count, **options):
+    """Return a TIFF file of several images."""
+    levels = texture()
+    first, *others = (Image.fromarray(np.roll(levels, i)) for i in range(count))
+    return encoded(first, "TIFF", save_all=True, append_images=others, **options)
+
+
+def strips(count):
+    """Return a TIFF file of one row of 16 px a strip."""
+    body = np.arange(16 * count, dtype=np.uint8).tobytes()
+    offsets, lengths = 8 + 16 * np.arange(count), [16] * count
+    return tiff_of(count, 16, body, offsets=("long", offsets), per_strip=("long", [1]),
+                   lengths=("long", lengths))  # fmt: skip
+
+
+def large_tile(side):
+    """Return a TIFF file of 16 x 16 px in a tile of `side` x `side`, all black."""
+    row, packed = bytes(side), zlib.compressobj(1)
+    body = b"".join(packed.compress(row) for _ in range(side)) + packed.flush()
+    tile = {"tile_width": side, "tile_rows": side, "tile_offsets": 8}
+    tile |= {"tile_lengths": len(body), "packing": 8}
+    fields = {name: ("long", [value]) for name, value in tile.items()}
+    return tiff_of(16, 16, body, **fields)
+
+
 def _bombs():
     """Few bytes that would become gigabytes, or take long."""
     side = 9000
@@ -375,6 +427,8 @@ def _bombs():
             pixel_data=pydicom.encaps.encapsulate([many_scans(150)]),
         ),
         **_slow(),
+        "bomb-strips": strips(200_000),
+        "bomb-tile": large_tile(20_000),
     }
 
 

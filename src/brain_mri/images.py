@@ -36,6 +36,7 @@ from brain_mri.grey import (
     stretch,
 )
 from brain_mri.grey import ImageError as ImageError  # also handed on
+from brain_mri.tiff import check_tiff
 
 CLASSES = ("no", "yes")
 
@@ -187,6 +188,8 @@ def _picture(content: bytes) -> Decoded:
 
 def _check_head(content: bytes) -> None:
     """Refuse what Pillow would take long to open, let alone to decode."""
+    if content[:2] in (b"II", b"MM"):
+        check_tiff(content)
     if len(content) > MAX_HEAD and re.match(PNM, content):
         words = re.sub(COMMENT, b"", content[:MAX_HEAD]).split()
         if len(words) < 4:  # the kind, the sides, and the maximum or the first pixels
