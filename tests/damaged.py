@@ -356,10 +356,12 @@ def tiff_of(rows, columns, body, **fields):
     A field is a tag's name with its type and values; a fraction is two of these.
     """
     numbers = {"width": 256, "rows": 257, "bits": 258, "packing": 259, "black": 262,
-               "offsets": 273, "samples": 277, "per_strip": 278, "lengths": 279,
-               "resolution": 282, "tile_width": 322, "tile_rows": 323,
-               "tile_offsets": 324, "tile_lengths": 325}  # fmt: skip
-    types = {"short": (3, "<u2", 1), "long": (4, "<u4", 1), "fraction": (5, "<u4", 2)}
+               "offsets": 273, "orientation": 274, "samples": 277, "per_strip": 278,
+               "lengths": 279, "resolution": 282, "tile_width": 322, "tile_rows": 323,
+               "tile_offsets": 324, "tile_lengths": 325, "xmp": 700,
+               "exif": 34665}  # fmt: skip
+    types = {"letters": (2, "u1", 1), "short": (3, "<u2", 1), "long": (4, "<u4", 1),
+             "fraction": (5, "<u4", 2), "below": (9, "<i4", 1)}  # fmt: skip
     plain = {"width": columns, "rows": rows, "bits": 8, "packing": 1, "black": 1}
     fields = {name: ("long", [value]) for name, value in plain.items()} | fields
     content, entries = bytearray(b"II*\0\0\0\0\0" + body), b""

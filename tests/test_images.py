@@ -257,6 +257,19 @@ def test_a_file_that_may_not_be_read_is_named_so(
         decode(path)
 
 
+def test_memory_that_is_short_for_exif_is_not_taken_for_odd_exif(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Exif, "get", starve)
+    with pytest.raises(InputError, match="not enough memory"):
+        decode(path)
+
+
 def test_short_memory_stops_the_run_and_loses_no_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -489,6 +502,79 @@ def test_each_exif_orientation_in_each_format(
     exif[0x0112] = orientation
     path = save(tmp_path / "a", Image.fromarray(whole), format=form, exif=exif)
     np.testing.assert_allclose(decode(path).grey.astype(int), turn(whole), atol=24)
+
+
+def exif_of(*fields: tuple[int, int, bytes]) -> bytes:
+    """Return EXIF data of tags, each with its type and one value or some letters."""
+    entries, behind = b"", b""
+    for tag, kind, value in fields:
+        field = value.ljust(4, b"\0")
+        if len(value) > 4:
+            field = struct.pack("<I", 8 + 2 + 12 * len(fields) + 4 + len(behind))
+            behind += value
+        count = len(value) if kind == 2 else 1
+        entries += struct.pack("<HHI4s", tag, kind, count, field)
+    head = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(fields))
+    return head + entries + bytes(4) + behind
+
+
+QUARTER = (274, 3, b"\x06\0")  # to be turned a quarter clockwise
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("odd", "turned"),
+    [
+        ([QUARTER], True),
+        ([QUARTER, (272, 5, struct.pack("<II", 7, 0))], True),  # a model in numbers
+        ([(256, 2, b"20px\0"), QUARTER], True),
+        ([QUARTER, (282, 10, struct.pack("<ii", -72, 1))], True),
+        ([QUARTER, (34665, 9, struct.pack("<i", -5))], True),  # leads before the start
+        ([QUARTER, (700, 2, b"<x:x>\0")], True),
+        ([(274, 2, b"6\0")], False),  # no number
+        ([(274, 5, struct.pack("<II", 6, 0))], False),
+        ([(274, 3, b"\x09\0")], False),  # none of the eight
+        ([], False),
+    ],
+)
+def test_odd_exif_harms_no_image(
+    tmp_path: Path, form: str, odd: list[tuple[int, int, bytes]], turned: bool
+) -> None:
+    lossless = {"lossless": True} if form == "WEBP" else {}
+    image = GREY.convert("RGB")
+    path = tmp_path / "a"
+    path.write_bytes(damaged.encoded(image, form, exif=exif_of(*odd), **lossless))
+    expected = np.rot90(RAMP, -1) if turned else RAMP
+    np.testing.assert_allclose(decode(path).grey.astype(int), expected, atol=9)
+
+
+def test_exif_that_is_no_exif_harms_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for exif in (b"Exif\0\0nonsense", exif_of(QUARTER)[:20]):
+        path.write_bytes(damaged.encoded(GREY, "PNG", exif=exif))
+        np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"exif": ("below", [-5])},
+        {"xmp": ("short", [1, 2, 3, 4])},
+        {"xmp": ("letters", [ord(letter) for letter in "<x:x>"])},
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_odd_exif_harms_no_tiff(
+    tmp_path: Path, odd: dict[str, tuple[str, list[int]]], orientation: int
+) -> None:
+    """Pillow turns a TIFF itself, and reads its EXIF by the way."""
+    fields = {"offsets": ("long", [8]), "lengths": ("long", [RAMP.size])} | odd
+    if orientation > 1:
+        fields["orientation"] = ("short", [orientation])
+    path = tmp_path / "a"
+    path.write_bytes(damaged.tiff_of(*RAMP.shape, RAMP.tobytes(), **fields))
+    turns = {1: 0, 3: 2, 6: -1}[orientation]
+    np.testing.assert_array_equal(decode(path).grey, np.rot90(RAMP, turns))
 
 
 def test_deep_levels_far_apart_do_not_overflow(tmp_path: Path) -> None:

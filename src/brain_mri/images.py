@@ -9,16 +9,16 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import (
+    ExifTags,
     Image,
     ImageFile,
-    ImageOps,
     TiffImagePlugin,
     UnidentifiedImageError,
     _imaging,
@@ -48,6 +48,18 @@ ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
+# EXIF 2.32, 4.6.4: by orientation, what turns the rows and columns upright.
+TURNS: dict[int, Callable[[npt.NDArray], npt.NDArray]] = {
+    1: lambda grey: grey,
+    2: np.fliplr,
+    3: lambda grey: np.rot90(grey, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda grey: np.rot90(grey, -1),
+    7: lambda grey: np.rot90(np.transpose(grey), 2),
+    8: np.rot90,
+}
+
 SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}  # of TIFF
 
 WORDS = 200  # letters of a decoder's complaint
@@ -74,16 +86,17 @@ with contextlib.suppress(AttributeError, OSError):  # where Pillow comes without
 def decode(path: Path) -> Decoded:
     """Decode one file by its content to grey levels; its suffix is not looked at.
 
-    The EXIF orientation is applied, the first frame of an animation taken, alpha
-    composited over black. Colour becomes ITU-R 601 luma, as in Pillow's "L"; of colours
-    in 16 bits the upper 8 count; CMYK goes through RGB as (255 - C) (255 - K) / 255,
-    without a profile; LAB gives its L. Grey of more than 8 bits is scaled linearly from
-    its own minimum..maximum to 0..255. For DICOM see `dicom.decode`.
+    The EXIF orientation is applied, where it can be read, the first frame of an
+    animation taken, alpha composited over black. Colour becomes ITU-R 601 luma, as in
+    Pillow's "L"; of colours in 16 bits the upper 8 count; CMYK goes through RGB as
+    (255 - C) (255 - K) / 255, without a profile; LAB gives its L. Grey of more than 8
+    bits is scaled linearly from its own minimum..maximum to 0..255. For DICOM see
+    `dicom.decode`.
 
     Raises:
-        ImageError: The file is empty, damaged, no image, larger than `MAX_BYTES` or
-            `MAX_PIXELS`, under 16 px on a side, of one flat grey level, or DICOM where
-            pydicom is not installed.
+        ImageError: The file is empty, damaged, no image, a TIFF of several, larger than
+            `MAX_BYTES` or `MAX_PIXELS` or slow for its size, under 16 px on a side, of
+            one flat grey level, or DICOM where pydicom is not installed.
         InputError: Memory is short, which is no fault of the file.
     """
     content = _read(path)
@@ -170,12 +183,13 @@ def _picture(content: bytes) -> Decoded:
             _check_cost(image, content)
             if _samples(_tags(image)) == (8, 2):  # Pillow takes them for unsigned
                 raise ImageError(_unsupported(_tags(image)))
-            ImageOps.exif_transpose(image, in_place=True)
+            _load(image)
             grey = _to_grey(image)
             # Pillow turns it round itself, but for deep pixels.
             if image.mode in DEEP_MODES and _white_is_zero(_tags(image)):
                 grey = 255 - grey
-            return Decoded(grey, image.format or "", image.mode)
+            upright = np.ascontiguousarray(TURNS[_orientation(image)](grey))
+            return Decoded(upright, image.format or "", image.mode)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -216,6 +230,27 @@ def _check_samples(image: ImageFile.ImageFile, content: bytes) -> None:
             f"{image.format} of a kind that takes long to decode, with more than "
             f"{MAX_SLOW_SAMPLES:,} samples or {MAX_SLOW_BYTES:,} bytes"
         )
+
+
+def _load(image: ImageFile.ImageFile) -> None:
+    """Decode the pixels. A TIFF is turned upright by Pillow as it does so."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # Else Pillow also reads EXIF that is not used, and fails where that is odd.
+        image.is_animated = True
+        if not isinstance(image.info.get("xmp"), bytes):
+            image.info.pop("xmp", None)
+    image.load()
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, or 1, upright, where none can be read."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation)
+        return int(found) if found in TURNS else 1
+    except MemoryError:
+        raise
+    except Exception:  # odd data may make Pillow raise anything
+        return 1
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
