@@ -172,13 +172,16 @@ def test_a_rescaled_level_takes_the_entry_next_to_it(put):
     np.testing.assert_array_equal(grey[0], np.arange(48) * 29 % 256)
 
 
-@pytest.mark.parametrize("missing", ["LUTData", "LUTDescriptor"])
+@pytest.mark.parametrize("missing", ["LUTData", "LUTDescriptor", "value"])
 def test_half_a_voi_table_leaves_the_window_in_use(put, missing):
     window = {"WindowCenter": 1000, "WindowWidth": 501}
     expected = decode(put(damaged.dicom(RAMP, **window))).grey
     item = table([0] * 16, 0, 16)[0]
     item["LUTData"].VR = "OW"
-    delattr(item, missing)
+    if missing == "value":
+        item.LUTData = b""
+    else:
+        delattr(item, missing)
     grey = decode(put(damaged.dicom(RAMP, VOILUTSequence=[item], **window))).grey
     np.testing.assert_array_equal(grey, expected)
     grey = decode(put(damaged.dicom(RAMP, VOILUTSequence=[item]))).grey
