@@ -307,6 +307,7 @@ def _wrong_lengths():
     return {
         "tiff-strip-behind-end": bytes(offset),
         "tiff-directory-behind-end": bytes(entries),
+        "tiff-pages": pages(3),
         "bmp-pixels-behind-end": bytes(bmp),
         "jpeg-no-scan": jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9",
         "jpeg-no-tables": jpeg[:tables] + jpeg[jpeg.index(b"\xff\xc0") :][:40],
@@ -328,7 +329,9 @@ def _odd_dicom():
         "dicom-no-colours": dicom(deep, PhotometricInterpretation=None),
         "dicom-few-pixels": dicom(deep, pixel_data=stored[:1000]),
         "dicom-odd-colours": dicom(deep, "DOE^JANE"),
+        "dicom-grey-of-three": dicom(np.stack([deep] * 3, axis=-1)),
         "dicom-odd-bits": dicom(deep, BitsAllocated=17),
+        "dicom-odd-high-bit": dicom(deep, BitsStored=12, HighBit=15),
         "dicom-odd-window": dicom(deep, WindowCenter=9, WindowWidth=0),
         "dicom-jpeg-ls": dicom(deep, syntax=JPEGLSLossless, pixel_data=frames),
         "dicom-jpeg2000-noise": dicom(deep, syntax=JPEG2000Lossless, pixel_data=frames),
@@ -336,8 +339,72 @@ def _odd_dicom():
     }
 
 
+def bmp_rle(side, lengths):
+    """Return a square BMP of 256 greys in run lengths, which start at the bottom."""
+    palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256))
+    start = 14 + 40 + len(palette)
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(lengths), 0, 0, 0, 0
+    )
+    file = struct.pack("<2sIHHI", b"BM", start + len(lengths), 0, 0, start)
+    return file + header + palette + lengths
+
+
+def tiff_of(rows, columns, body, **fields):
+    """Return a TIFF file of 8 bits a pixel; `body` starts at byte 8.
+
+    A field is a tag's name with its type and values; a fraction is two of these.
+    """
+    numbers = {"width": 256, "rows": 257, "bits": 258, "packing": 259, "black": 262,
+               "offsets": 273, "orientation": 274, "samples": 277, "per_strip": 278,
+               "lengths": 279, "resolution": 282, "tile_width": 322, "tile_rows": 323,
+               "tile_offsets": 324, "tile_lengths": 325, "xmp": 700,
+               "exif": 34665}  # fmt: skip
+    types = {"letters": (2, "u1", 1), "short": (3, "<u2", 1), "long": (4, "<u4", 1),
+             "fraction": (5, "<u4", 2), "below": (9, "<i4", 1)}  # fmt: skip
+    plain = {"width": columns, "rows": rows, "bits": 8, "packing": 1, "black": 1}
+    fields = {name: ("long", [value]) for name, value in plain.items()} | fields
+    content, entries = bytearray(b"II*\0\0\0\0\0" + body), b""
+    for name in sorted(fields, key=numbers.__getitem__):
+        kind, dtype, each = types[fields[name][0]]
+        values = np.asarray(fields[name][1], dtype)
+        value = values.tobytes()
+        if len(value) > 4:
+            content += value
+            value = struct.pack("<I", len(content) - len(value))
+        count = len(values) // each
+        entries += struct.pack("<HHI4s", numbers[name], kind, count, value)
+    content[4:8] = struct.pack("<I", len(content))
+    return bytes(content) + struct.pack("<H", len(fields)) + entries + bytes(4)
+
+
+def pages(count, **options):
+    """Return a TIFF file of several images."""
+    levels = texture()
+    first, *others = (Image.fromarray(np.roll(levels, i)) for i in range(count))
+    return encoded(first, "TIFF", save_all=True, append_images=others, **options)
+
+
+def strips(count):
+    """Return a TIFF file of one row of 16 px a strip."""
+    body = np.arange(16 * count, dtype=np.uint8).tobytes()
+    offsets, lengths = 8 + 16 * np.arange(count), [16] * count
+    return tiff_of(count, 16, body, offsets=("long", offsets), per_strip=("long", [1]),
+                   lengths=("long", lengths))  # fmt: skip
+
+
+def large_tile(side):
+    """Return a TIFF file of 16 x 16 px in a tile of `side` x `side`, all black."""
+    row, packed = bytes(side), zlib.compressobj(1)
+    body = b"".join(packed.compress(row) for _ in range(side)) + packed.flush()
+    tile = {"tile_width": side, "tile_rows": side, "tile_offsets": 8}
+    tile |= {"tile_lengths": len(body), "packing": 8}
+    fields = {name: ("long", [value]) for name, value in tile.items()}
+    return tiff_of(16, 16, body, **fields)
+
+
 def _bombs():
-    """Few bytes that would become gigabytes."""
+    """Few bytes that would become gigabytes, or take long."""
     side = 9000
     rows = zlib.compressobj(9)
     packed = (
@@ -361,6 +428,22 @@ def _bombs():
             syntax=JPEGBaseline8Bit,
             pixel_data=pydicom.encaps.encapsulate([many_scans(150)]),
         ),
+        **_slow(),
+        "bomb-strips": strips(200_000),
+        "bomb-tile": large_tile(20_000),
+    }
+
+
+def _slow():
+    """What Pillow decodes in Python, of more than that manages."""
+    levels = np.random.default_rng(2).integers(0, 200, (1500, 1500), np.uint8)
+    plain = b" ".join(b"%d" % level for level in texture().ravel())
+    return {
+        "slow-ppm": b"P5 1500 1500 200\n" + levels.tobytes(),
+        "slow-ppm-comments": b"P2 48 40 255\n" + 50_000 * b"#\n" + plain,
+        "slow-ppm-header": b"P5\n#" + bytes(9000) + b"\n48 40 255\n" + bytes(1920),
+        "slow-bmp": bmp_rle(1500, b"\1\7" * 1500**2),
+        "slow-bmp-bytes": bmp_rle(48, bytes(8_000_000)),
     }
 
 

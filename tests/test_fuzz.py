@@ -391,7 +391,9 @@ def flip(folder, times, seed):
             path.write_bytes(mutated(content, rng))
             start = time.process_time()
             try:
-                decoded += decode(path).grey.dtype == np.uint8
+                grey = decode(path).grey
+                assert (grey.dtype, grey.ndim) == (np.uint8, 2)
+                decoded += 1
             except ImageError as error:
                 words = str(error)
                 if not words.isprintable() or str(path) in words or " at 0x" in words:

@@ -135,6 +135,7 @@ def cut_jpeg(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "empty file"),
         (lambda path: path.write_text("an image, honestly"), "not an image"),
         (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not an image"),
+        (lambda path: path.write_bytes(b"PK\3\4" + bytes(2000)), "not an image"),
         (cut_png, "damaged image: .*truncated"),
         (cut_jpeg, "damaged image: .*truncated"),
         (
@@ -211,6 +212,38 @@ def test_slow_files_are_bounded(tmp_path: Path) -> None:
             decode(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slow-ppm", "^PPM of a kind that takes long to decode, with more than 2,000"),
+        ("slow-ppm-comments", "^PPM of more than 100 comments$"),
+        ("slow-ppm-header", "^PPM with a header of more than 1,000 bytes$"),
+        ("slow-bmp", "^BMP of a kind that takes long to decode, with more than 2,000,"),
+        ("slow-bmp-bytes", "^BMP of a kind .* 2,000,000 samples or 8,000,000 bytes$"),
+    ],
+)
+def test_what_is_decoded_in_python_is_bounded(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.damaged()[name])
+    with pytest.raises(ImageError, match=reason):
+        decode(path)
+
+
+def test_a_little_that_is_decoded_in_python_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    binary = b"P5 # a comment\n24 20 230\n" + RAMP.tobytes()
+    plain = b"P2\n24 20 230\n# 1 2\n" + b" ".join(b"%d" % i for i in RAMP.ravel())
+    for content in (binary, plain):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(decode(path).grey, STEPS)
+    runs = b"".join(bytes([17 - i, i, i, 200, 0, 0]) for i in range(1, 17))
+    path.write_bytes(damaged.bmp_rle(17, runs + b"\x11\x05\0\1"))
+    rows = [[i] * (17 - i) + [200] * i for i in range(1, 17)] + [[5] * 17]
+    np.testing.assert_array_equal(decode(path).grey, rows[::-1])
+
+
 def test_a_file_that_may_not_be_read_is_named_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +254,19 @@ def test_a_file_that_may_not_be_read_is_named_so(
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(ImageError, match="^cannot be read: Permission denied$"):
+        decode(path)
+
+
+def test_memory_that_is_short_for_exif_is_not_taken_for_odd_exif(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Exif, "get", starve)
+    with pytest.raises(InputError, match="not enough memory"):
         decode(path)
 
 
@@ -456,6 +502,79 @@ def test_each_exif_orientation_in_each_format(
     exif[0x0112] = orientation
     path = save(tmp_path / "a", Image.fromarray(whole), format=form, exif=exif)
     np.testing.assert_allclose(decode(path).grey.astype(int), turn(whole), atol=24)
+
+
+def exif_of(*fields: tuple[int, int, bytes]) -> bytes:
+    """Return EXIF data of tags, each with its type and one value or some letters."""
+    entries, behind = b"", b""
+    for tag, kind, value in fields:
+        field = value.ljust(4, b"\0")
+        if len(value) > 4:
+            field = struct.pack("<I", 8 + 2 + 12 * len(fields) + 4 + len(behind))
+            behind += value
+        count = len(value) if kind == 2 else 1
+        entries += struct.pack("<HHI4s", tag, kind, count, field)
+    head = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(fields))
+    return head + entries + bytes(4) + behind
+
+
+QUARTER = (274, 3, b"\x06\0")  # to be turned a quarter clockwise
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("odd", "turned"),
+    [
+        ([QUARTER], True),
+        ([QUARTER, (272, 5, struct.pack("<II", 7, 0))], True),  # a model in numbers
+        ([(256, 2, b"20px\0"), QUARTER], True),
+        ([QUARTER, (282, 10, struct.pack("<ii", -72, 1))], True),
+        ([QUARTER, (34665, 9, struct.pack("<i", -5))], True),  # leads before the start
+        ([QUARTER, (700, 2, b"<x:x>\0")], True),
+        ([(274, 2, b"6\0")], False),  # no number
+        ([(274, 5, struct.pack("<II", 6, 0))], False),
+        ([(274, 3, b"\x09\0")], False),  # none of the eight
+        ([], False),
+    ],
+)
+def test_odd_exif_harms_no_image(
+    tmp_path: Path, form: str, odd: list[tuple[int, int, bytes]], turned: bool
+) -> None:
+    lossless = {"lossless": True} if form == "WEBP" else {}
+    image = GREY.convert("RGB")
+    path = tmp_path / "a"
+    path.write_bytes(damaged.encoded(image, form, exif=exif_of(*odd), **lossless))
+    expected = np.rot90(RAMP, -1) if turned else RAMP
+    np.testing.assert_allclose(decode(path).grey.astype(int), expected, atol=9)
+
+
+def test_exif_that_is_no_exif_harms_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for exif in (b"Exif\0\0nonsense", exif_of(QUARTER)[:20]):
+        path.write_bytes(damaged.encoded(GREY, "PNG", exif=exif))
+        np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"exif": ("below", [-5])},
+        {"xmp": ("short", [1, 2, 3, 4])},
+        {"xmp": ("letters", [ord(letter) for letter in "<x:x>"])},
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_odd_exif_harms_no_tiff(
+    tmp_path: Path, odd: dict[str, tuple[str, list[int]]], orientation: int
+) -> None:
+    """Pillow turns a TIFF itself, and reads its EXIF by the way."""
+    fields = {"offsets": ("long", [8]), "lengths": ("long", [RAMP.size])} | odd
+    if orientation > 1:
+        fields["orientation"] = ("short", [orientation])
+    path = tmp_path / "a"
+    path.write_bytes(damaged.tiff_of(*RAMP.shape, RAMP.tobytes(), **fields))
+    turns = {1: 0, 3: 2, 6: -1}[orientation]
+    np.testing.assert_array_equal(decode(path).grey, np.rot90(RAMP, turns))
 
 
 def test_deep_levels_far_apart_do_not_overflow(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,6 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import (
     apply_color_lut,
     apply_modality_lut,
-    apply_voi_lut,
     apply_windowing,
 )
 from pydicom.pixels.utils import pixel_array
@@ -58,6 +58,7 @@ READ = [
     *(f"{name}PaletteColorLookupTableDescriptor" for name in COLOURS),
     *(f"{name}PaletteColorLookupTableData" for name in COLOURS),
     "SpecificCharacterSet",
+    "HighBit",
     "NumberOfFrames",
     "PlanarConfiguration",
     "PixelDataProviderURL",
@@ -67,6 +68,8 @@ READ = [
 ]
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+
+Function = Callable[[npt.NDArray], npt.NDArray]  # of each pixel alone
 
 # What stands for "no name", without regard to case, spaces and signs: one of these
 # words, before or after what ought to be named.
@@ -169,12 +172,24 @@ def _check(data: Dataset) -> None:
     if frames != 1:
         raise ImageError(f"DICOM of {frames} frames; expected one image a file")
     check_size(int(data.Columns), int(data.Rows))
+    _check_bits(data)
     if str(data.PhotometricInterpretation) not in MONOCHROME + COLOUR:
         raise ImageError("DICOM in a colour space that is not known")
     for pair in PAIRS:
         if any(data.get(name) in (None, "") for name in pair):
             for name in pair:
                 data.pop(name, None)
+
+
+def _check_bits(data: Dataset) -> None:
+    """Refuse levels that are not in the lower bits, where pydicom looks for them."""
+    if "PixelData" not in data or data.get("HighBit") is None:
+        return
+    high, stored = int(data.HighBit), int(data.BitsStored)
+    if high != stored - 1:
+        raise ImageError(
+            f"DICOM with HighBit {high} for {stored} bits stored; expected {stored - 1}"
+        )
 
 
 def _pixels(data: Dataset) -> npt.NDArray:
@@ -191,9 +206,12 @@ def _pixels(data: Dataset) -> npt.NDArray:
 
 def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
     pixels = _pixels(data)
+    if pixels.ndim != 2:
+        raise ImageError("DICOM in grey with several samples a pixel")
     try:
-        levels = pointwise(lambda part: _levels(part, data), pixels, np.float32)
-        ends = _ends(data) or _inner_ends(pixels, levels, data)
+        rescaled, (shown, ends) = _rescaling(data), _view(data)
+        levels = pointwise(lambda part: shown(rescaled(part)), pixels, np.float32)
+        ends = ends or _inner_ends(pixels, levels, data)
     except MemoryError:
         raise
     except Exception:
@@ -202,20 +220,60 @@ def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
     return 255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
-def _levels(pixels: npt.NDArray, data: Dataset) -> npt.NDArray:
-    return apply_voi_lut(apply_modality_lut(pixels, data), data)
+def _rescaling(data: Dataset) -> Function:
+    """Return what makes levels of stored values: the modality table, or slope etc."""
+    if data.get("ModalityLUTSequence"):
+        return _table(data.ModalityLUTSequence[0], data)[0]
+    return lambda pixels: apply_modality_lut(pixels, data)
 
 
-def _ends(data: Dataset) -> tuple[float, float] | None:
-    """Return the ends of the range that the VOI table or window maps to, if any."""
-    if data.get("VOILUTSequence"):
-        bits = int(data.VOILUTSequence[0].LUTDescriptor[2])
-        return 0.0, 2.0**bits - 1
+def _view(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
+    """Return what the levels are shown through, and the ends of the range it maps to.
+
+    That is the first VOI table if it is whole, or else the window, or else nothing.
+    """
+    item = data.VOILUTSequence[0] if data.get("VOILUTSequence") else Dataset()
+    if None not in (item.get("LUTDescriptor"), item.get("LUTData")):
+        return _table(item, data)
     if "WindowWidth" not in data:
-        return None
+        return lambda levels: levels, None
+
+    def window(levels: npt.NDArray) -> npt.NDArray:
+        return apply_windowing(levels, data)
+
     with np.errstate(over="ignore"):  # of the sigmoid's exponent
-        low, high = apply_windowing(np.array([-1e300, 1e300]), data).tolist()
-    return low, high
+        low, high = window(np.array([-1e300, 1e300])).tolist()
+    return window, (low, high)
+
+
+def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]:
+    """Return a table as a function of levels, and the ends that its bits can say.
+
+    Looked up here, as pydicom's indices have the type of the entries or the pixels,
+    in which they overflow.
+
+    Raises:
+        ValueError: there are too few entries, or some need more bits than it says.
+    """
+    count, first, bits = item.LUTDescriptor
+    count = count or 1 << 16
+    entries = _entries(item, data)[:count]
+    if len(entries) != count or not 8 <= bits <= 16 or entries.max() >= 1 << bits:
+        raise ValueError("a table that contradicts its descriptor")
+
+    def look_up(levels: npt.NDArray) -> npt.NDArray:
+        # rounded, as what a slope makes of 29 may be a little less
+        nearest = np.rint(levels.astype(np.float64)) - first
+        return entries[np.clip(nearest, 0, count - 1).astype(np.intp)]
+
+    return look_up, (0.0, 2.0**bits - 1)
+
+
+def _entries(item: Dataset, data: Dataset) -> npt.NDArray:
+    if item["LUTData"].VR != "OW":
+        return np.atleast_1d(np.asarray(item.LUTData))
+    order = "<" if data.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    return np.frombuffer(item.LUTData, f"{order}u2")
 
 
 def _inner_ends(

@@ -10,16 +10,20 @@ from brain_mri.errors import InputError
 
 MIN_SIDE = 16  # px; below it no head can be told from noise
 
-# A phone's photograph of a film has 24 million. Measured at this size, the dearest
-# kinds (lossless WebP with alpha, noise) take 1.5 s and 0.7 GB.
+# A phone's photograph of a film has 24 million. Measured at this size on noise, the
+# dearest kind (lossless WebP with alpha) takes 1.2 s and 0.9 GB.
 MAX_PIXELS = 25_000_000
 
 # Of the file: four channels of 16 bits a pixel, uncompressed, and nothing holds more.
 MAX_BYTES = 8 * MAX_PIXELS
 
-# Of a file in JPEG 2000, or of a compressed DICOM file, whose run lengths are read in
-# Python: so much takes 1.5 s.
+# Of a file in JPEG 2000, or of one whose run lengths are read in Python, as those of
+# BMP and of compressed DICOM are: so much takes 1.5 s.
 MAX_SLOW_BYTES = 8_000_000
+
+# Height times width times colours of what Pillow decodes in Python: BMP in run lengths,
+# PNM in text or with an unusual maximum. So many take 1.2 s.
+MAX_SLOW_SAMPLES = 2_000_000
 
 MAX_SCANS = 100  # of a JPEG image; a progressive one has about ten
 

@@ -6,27 +6,37 @@ import hashlib
 import io
 import logging
 import os
+import re
 import stat
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, _imaging
+from PIL import (
+    ExifTags,
+    Image,
+    ImageFile,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    _imaging,
+)
 
 from brain_mri.errors import InputError, writing
 from brain_mri.grey import (
     MAX_BYTES,
     MAX_PIXELS,
     MAX_SLOW_BYTES,
+    MAX_SLOW_SAMPLES,
     Decoded,
     check_scans,
     check_size,
     stretch,
 )
 from brain_mri.grey import ImageError as ImageError  # also handed on
+from brain_mri.tiff import check_tiff
 
 CLASSES = ("no", "yes")
 
@@ -38,9 +48,28 @@ ID_DIGITS = 12  # 48 bits: two of 100,000 images collide with probability 2e-5
 # 16 and 32 bits a pixel: nothing says which range is in use, so it is measured.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
+# EXIF 2.32, 4.6.4: by orientation, what turns the rows and columns upright.
+TURNS: dict[int, Callable[[npt.NDArray], npt.NDArray]] = {
+    1: lambda grey: grey,
+    2: np.fliplr,
+    3: lambda grey: np.rot90(grey, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda grey: np.rot90(grey, -1),
+    7: lambda grey: np.rot90(np.transpose(grey), 2),
+    8: np.rot90,
+}
+
 SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}  # of TIFF
 
 WORDS = 200  # letters of a decoder's complaint
+
+# Pillow reads the header of PNM letter by letter, and for each comment among pixels in
+# text it copies what is left of them: 20 MB of the one take 3 s, 1 MB of the other 5 s.
+PNM = rb"P[0-6fy]\S{0,4}\s"
+COMMENT = rb"#[^\r\n]*[\r\n]?"
+MAX_HEAD = 1000  # bytes
+MAX_COMMENTS = 100
 
 # Pillow refuses above twice its limit, and up to there only warns. This holds for
 # pictures inside other files too.
@@ -57,16 +86,17 @@ with contextlib.suppress(AttributeError, OSError):  # where Pillow comes without
 def decode(path: Path) -> Decoded:
     """Decode one file by its content to grey levels; its suffix is not looked at.
 
-    The EXIF orientation is applied, the first frame of an animation taken, alpha
-    composited over black. Colour becomes ITU-R 601 luma, as in Pillow's "L"; of colours
-    in 16 bits the upper 8 count; CMYK goes through RGB as (255 - C) (255 - K) / 255,
-    without a profile; LAB gives its L. Grey of more than 8 bits is scaled linearly from
-    its own minimum..maximum to 0..255. For DICOM see `dicom.decode`.
+    The EXIF orientation is applied, where it can be read, the first frame of an
+    animation taken, alpha composited over black. Colour becomes ITU-R 601 luma, as in
+    Pillow's "L"; of colours in 16 bits the upper 8 count; CMYK goes through RGB as
+    (255 - C) (255 - K) / 255, without a profile; LAB gives its L. Grey of more than 8
+    bits is scaled linearly from its own minimum..maximum to 0..255. For DICOM see
+    `dicom.decode`.
 
     Raises:
-        ImageError: The file is empty, damaged, no image, larger than `MAX_BYTES` or
-            `MAX_PIXELS`, under 16 px on a side, of one flat grey level, or DICOM where
-            pydicom is not installed.
+        ImageError: The file is empty, damaged, no image, a TIFF of several, larger than
+            `MAX_BYTES` or `MAX_PIXELS` or slow for its size, under 16 px on a side, of
+            one flat grey level, or DICOM where pydicom is not installed.
         InputError: Memory is short, which is no fault of the file.
     """
     content = _read(path)
@@ -139,7 +169,8 @@ def _dicom(content: bytes) -> Decoded:
         from brain_mri import dicom  # asks for pydicom, which is optional
     except ModuleNotFoundError:
         raise ImageError(
-            "DICOM, which needs pydicom: pip install -e '.[dicom]'"
+            "DICOM, which needs pydicom: pip install -e '.[dicom]', "
+            "then dvc repro -f audit"  # which DVC else takes for done
         ) from None
     return dicom.decode(content)
 
@@ -147,17 +178,19 @@ def _dicom(content: bytes) -> Decoded:
 def _picture(content: bytes) -> Decoded:
     """Decode what Pillow reads; a damaged file may make it raise anything."""
     try:
+        _check_head(content)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
-            _check_cost(image.format or "", content)
+            _check_cost(image, content)
             if _samples(_tags(image)) == (8, 2):  # Pillow takes them for unsigned
                 raise ImageError(_unsupported(_tags(image)))
-            ImageOps.exif_transpose(image, in_place=True)
+            _load(image)
             grey = _to_grey(image)
             # Pillow turns it round itself, but for deep pixels.
             if image.mode in DEEP_MODES and _white_is_zero(_tags(image)):
                 grey = 255 - grey
-            return Decoded(grey, image.format or "", image.mode)
+            upright = np.ascontiguousarray(TURNS[_orientation(image)](grey))
+            return Decoded(upright, image.format or "", image.mode)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -168,12 +201,57 @@ def _picture(content: bytes) -> Decoded:
         raise ImageError(f"damaged image: {_words(error)}") from None
 
 
-def _check_cost(form: str, content: bytes) -> None:
+def _check_head(content: bytes) -> None:
+    """Refuse what Pillow would take long to open, let alone to decode."""
+    if content[:2] in (b"II", b"MM"):
+        check_tiff(content)
+    if len(content) > MAX_HEAD and re.match(PNM, content):
+        words = re.sub(COMMENT, b"", content[:MAX_HEAD]).split()
+        if len(words) < 4:  # the kind, the sides, and the maximum or the first pixels
+            raise ImageError(f"PPM with a header of more than {MAX_HEAD:,} bytes")
+
+
+def _check_cost(image: ImageFile.ImageFile, content: bytes) -> None:
     """Refuse what a few pixels or bytes make slow."""
-    if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
+    if image.format == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
         raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
-    if form in ("JPEG", "MPO"):  # a JPEG with others behind it; libtiff counts itself
-        check_scans(content)
+    if image.format in ("JPEG", "MPO"):  # a JPEG with others behind it
+        check_scans(content)  # of one within a TIFF libtiff counts them itself
+    decoder = image.tile[0][0] if image.tile else ""
+    if decoder in Image.DECODERS:  # those written in Python
+        _check_samples(image, content)
+    if decoder == "ppm_plain" and content.count(b"#") > MAX_COMMENTS:
+        raise ImageError(f"PPM of more than {MAX_COMMENTS} comments")
+
+
+def _check_samples(image: ImageFile.ImageFile, content: bytes) -> None:
+    samples = image.width * image.height * len(image.getbands())
+    if samples > MAX_SLOW_SAMPLES or len(content) > MAX_SLOW_BYTES:
+        raise ImageError(
+            f"{image.format} of a kind that takes long to decode, with more than "
+            f"{MAX_SLOW_SAMPLES:,} samples or {MAX_SLOW_BYTES:,} bytes"
+        )
+
+
+def _load(image: ImageFile.ImageFile) -> None:
+    """Decode the pixels. A TIFF is turned upright by Pillow as it does so."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # Else Pillow also reads EXIF that is not used, and fails where that is odd.
+        image.is_animated = True
+        if not isinstance(image.info.get("xmp"), bytes):
+            image.info.pop("xmp", None)
+    image.load()
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, or 1, upright, where none can be read."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation)
+        return int(found) if found in TURNS else 1
+    except MemoryError:
+        raise
+    except Exception:  # odd data may make Pillow raise anything
+        return 1
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
