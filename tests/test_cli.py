@@ -34,6 +34,14 @@ def refused(folder, *arguments):
     return lines[0]
 
 
+def test_show_names_a_threshold_that_is_none(folder):
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace("threshold: 0.5", "threshold: abc", 1))
+    assert "evaluate.threshold: input should be a valid number" in refused(
+        folder, "show"
+    )
+
+
 def test_params_passes_and_fails_by_name(folder):
     assert "all keys known" in brain_mri(folder, "params").stdout
     path = folder / "params.yaml"

@@ -17,7 +17,7 @@ from conftest import commit, run
 from PIL import Image
 from typer.testing import CliRunner
 
-from brain_mri import cli, lock
+from brain_mri import cli, lock, predicting
 
 pytest.importorskip("tf2onnx")
 MODELS = ("scratch", "vgg")
@@ -176,6 +176,26 @@ def test_what_cannot_begin_ends_in_one_line_and_status_2(project, exported, tmp_
         file.write(b"more")
     told = refused(project, "predict", image, "--onnx", tmp_path / "edited/model.onnx")
     assert "is not the file that model.json" in told
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "2>/dev/full"])
+def test_where_nobody_can_be_told_the_status_is_2(tmp_path, closed):
+    """Never 1, which says that some files could not be read, nor 0."""
+    result = run(tmp_path, "sh", "-c", f"brain-mri predict a.png {closed}", check=False)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_fault_of_the_program_has_the_status_of_a_command_that_cannot(
+    project, monkeypatch
+):
+    def fail(*_, **__):
+        raise ZeroDivisionError("a slip")
+
+    monkeypatch.setattr(predicting, "find", fail)
+    assert (
+        "ZeroDivisionError: a slip" in inside(project, "predict", "a", status=2).stderr
+    )
 
 
 @pytest.fixture
