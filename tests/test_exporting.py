@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 
 import numpy as np
@@ -168,3 +169,16 @@ def test_a_fitting_network_answers(tmp_path):
     model_of(path, kind=onnx.TensorProto.UINT8)
     network = exporting.open_onnx(path, "vgg", 8)
     assert network.score(np.full((2, 8, 8), 7, np.uint8)).tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime", "tf2onnx"])
+def test_a_missing_package_is_named_before_anything_slow(monkeypatch, package):
+    exporting.check_installed()
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == package else found(name),
+    )
+    with pytest.raises(InputError, match=f"needs the package {package}: pip install"):
+        exporting.check_installed()

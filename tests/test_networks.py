@@ -1,10 +1,13 @@
 """Networks of a run as `predict` and `export` use them, and what they were shown."""
 
+import importlib.util
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from brain_mri import arrays, lock, models, networks, oddness, tables
+from brain_mri.errors import InputError
 
 SIZE = 32
 TABLE = networks.DATA / "crop.csv"
@@ -45,3 +48,13 @@ def test_a_heat_map_does_not_depend_on_its_neighbours():
     together = network.heat(steps)
     for i in range(len(steps)):
         np.testing.assert_array_equal(network.heat(steps[i : i + 1]), together[[i]])
+
+
+def test_without_tensorflow_the_way_round_is_named(tmp_path, monkeypatch):
+    run = run_with(tmp_path, list("abcdef"))
+    monkeypatch.setattr(networks, "MODELS", networks.DATA / "split")
+    monkeypatch.setattr(networks, "CONVOLUTIONS", {"train": networks.TRAIN})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    trained = networks.Trained(run, SIZE, 0.5, "train", "random", "data", "0")
+    with pytest.raises(InputError, match="needs TensorFlow; predict --onnx does not"):
+        networks.load(trained, "train")
