@@ -24,7 +24,7 @@ def table(
             else "-"
             for name in names
         ]
-        remarks = f"could not be read: {one.reason}" if one.reason else one.remarks
+        remarks = f"no answer: {one.reason}" if one.reason else one.remarks
         line = "".join(f"{cell:<{WIDTH}}" for cell in cells) + shown(one.file)
         yield f"{line}  ({remarks})" if remarks else line
 
