@@ -56,7 +56,7 @@ def wait_for_turn() -> IO[str] | None:
     """
     try:
         import fcntl
-    except ImportError:  # Windows, where DVC alone must do
+    except ImportError:  # Windows, where a stage runs by hand alone
         return None
     if not Path(".dvc").is_dir():
         return None  # by hand, elsewhere

@@ -145,6 +145,15 @@ def test_a_voi_table_may_be_longer_than_its_entries_are_high(put, syntax, order,
     np.testing.assert_array_equal(grey, TWELVE // 16)
 
 
+def test_a_long_table_whose_length_is_read_as_signed(put):
+    """Implicit: pydicom takes the descriptor for signed where the pixels are."""
+    levels = TWELVE.astype(np.int16)
+    voi = table(np.arange(40_000), 0, 16)
+    syntax = ImplicitVRLittleEndian
+    grey = decode(put(damaged.dicom(levels, syntax=syntax, VOILUTSequence=voi))).grey
+    np.testing.assert_array_equal(grey, np.round(levels * (255 / 65535)))
+
+
 def test_levels_beyond_a_table_get_its_first_or_last_entry(put):
     levels = TWELVE.astype(np.int16) - 2000  # -2000..2095
     voi = table(np.arange(100, 201), -50, 8)  # for -50..50

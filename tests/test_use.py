@@ -179,11 +179,13 @@ def test_what_cannot_begin_ends_in_one_line_and_status_2(project, exported, tmp_
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
-def test_where_nobody_can_be_told_the_status_is_2(tmp_path, closed):
+def test_where_nobody_can_be_told_the_status_is_2(project, closed):
     """Never 1, which says that some files could not be read, nor 0."""
-    result = run(tmp_path, "sh", "-c", f"brain-mri predict a.png {closed}", check=False)
+    command = f"brain-mri predict data/phantom {closed}"
+    result = run(project, "sh", "-c", command, check=False)
     assert result.returncode == 2
-    assert "Traceback" not in result.stdout + result.stderr
+    if closed == ">&-":  # stderr is open
+        assert "stdout and stderr, found one closed" in result.stderr
 
 
 def test_a_fault_of_the_program_has_the_status_of_a_command_that_cannot(
@@ -324,12 +326,21 @@ cli.app(["export", "--out", sys.argv[1]])
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_export_that_is_ended_leaves_nothing(project, tmp_path, number):
-    command = [sys.executable, "-c", AT_WORK, tmp_path / "in" / "exported"]
-    with subprocess.Popen(command, cwd=project, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_WORK, tmp_path / "in" / "exported"],
+        cwd=project,
+        stderr=subprocess.DEVNULL,
+        # a shell's background jobs, and what they start, are deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         while not list(tmp_path.glob("in/.exporting-*/whole/model.onnx")):
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(number)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
     assert process.returncode == 128 + number
     assert list((tmp_path / "in").iterdir()) == []
 

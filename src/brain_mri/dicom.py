@@ -256,7 +256,7 @@ def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]
         ValueError: there are too few entries, or some need more bits than it says.
     """
     count, first, bits = item.LUTDescriptor
-    count = count or 1 << 16
+    count = count % (1 << 16) or 1 << 16  # implicit, it is read as signed; 0 is all
     entries = _entries(item, data)[:count]
     if len(entries) != count or not 8 <= bits <= 16 or entries.max() >= 1 << bits:
         raise ValueError("a table that contradicts its descriptor")

@@ -204,12 +204,14 @@ def stale(returncode: int, stdout: str, stderr: str) -> str:
 
 
 def astray(root: Path, settings: Values) -> str:
-    """Say what DVC passes over: a file that Git lost, a path that dvc.yaml lost.
+    """Say what DVC passes over: a file that Git lost, a path or stage dvc.yaml lost.
 
     It must be told to excuse data that are not here, and then excuses anything; and it
     compares with dvc.lock only what dvc.yaml still names.
     """
     declared, record = pipeline.paths(root, settings), recorded(root)
+    if lost := sorted(set(record) - set(declared)):
+        return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
     made = {out for _, outs in declared.values() for out in outs}
     for name, (deps, outs) in declared.items():
         for dep in sorted(deps - made - {settings["dataset"]}):

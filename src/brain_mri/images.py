@@ -207,7 +207,8 @@ def _check_head(content: bytes) -> None:
         check_tiff(content)
     if len(content) > MAX_HEAD and re.match(PNM, content):
         words = re.sub(COMMENT, b"", content[:MAX_HEAD]).split()
-        if len(words) < 4:  # the kind, the sides, and the maximum or the first pixels
+        # the kind, the sides and the maximum, which P1 and P4 have not
+        if len(words) < (3 if content[1:2] in b"14" else 4):
             raise ImageError(f"PPM with a header of more than {MAX_HEAD:,} bytes")
 
 

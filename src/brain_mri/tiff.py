@@ -10,7 +10,10 @@ from brain_mri.grey import MAX_PIXELS, ImageError
 # Of one tag, so of strips or tiles, and tags: so many strips take 0.5 s and 0.2 GB.
 MAX_VALUES = 100_000
 
-SUBFILE, WIDTH, TILE_WIDTH, TILE_LENGTH = 254, 256, 322, 323  # tags
+# Tags, the last of a JPEG file within, as which EXIF keeps a thumbnail.
+SUBFILE, OLD_SUBFILE, WIDTH, TILE_WIDTH, TILE_LENGTH = 254, 255, 256, 322, 323
+THUMBNAIL = 513
+REDUCED, MASK, OLD_REDUCED = 1, 4, 2  # what a page says of itself that is no image
 BYTES = (1, 2, 7)  # types of a byte a value, which Pillow takes in one piece
 WHOLE = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # numbers
 
@@ -27,8 +30,8 @@ class Entry(NamedTuple):
 def check_tiff(tiff: bytes) -> None:
     """Check that there is one image, without more parts than can be read at once.
 
-    A page that says it is another's copy in a lower resolution does not count. What is
-    damaged is left to Pillow to complain of.
+    A page that says it is another's mask, or its copy in a lower resolution, does not
+    count. What is damaged is left to Pillow to complain of.
 
     Raises:
         ImageError: there are several images, more than 100,000 tags or values of one
@@ -41,7 +44,7 @@ def check_tiff(tiff: bytes) -> None:
         if not images:
             _check_first(entries)
             images = 1
-        elif _get(entries, WIDTH) and not _get(entries, SUBFILE) & 1:
+        elif _get(entries, WIDTH) and not _helps(entries):
             images += 1
     if images > 1:
         raise ImageError(f"TIFF of {images} pages; expected one image a file")
@@ -54,6 +57,15 @@ def _check_first(entries: list[Entry]) -> None:
     # libtiff unpacks a tile as a whole, however small the image
     if _get(entries, TILE_WIDTH) * _get(entries, TILE_LENGTH) > MAX_PIXELS:
         raise ImageError(f"TIFF with tiles of more than {MAX_PIXELS:,} pixels")
+
+
+def _helps(entries: list[Entry]) -> bool:
+    """Say whether a page is another's copy in a lower resolution, or its mask."""
+    return bool(
+        _get(entries, SUBFILE) & (REDUCED | MASK)
+        or _get(entries, OLD_SUBFILE) == OLD_REDUCED
+        or _get(entries, THUMBNAIL)
+    )
 
 
 def _check_number(number: int, what: str) -> None:
