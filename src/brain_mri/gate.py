@@ -85,7 +85,7 @@ def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[st
     """
     there = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".")
     found: dict[str, Any] = {}
-    for path in {Path(name) for name in there.split("\0")}.intersection(files):
+    for path in sorted({Path(name) for name in there.split("\0")}.intersection(files)):
         try:
             text = git(root, "show", f"{commit}:./{path.as_posix()}")
             found |= summary(path, text)

@@ -18,7 +18,7 @@ from brain_mri import params
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
-LACK = "a whole run, found none; dvc repro first"
+NO_RUN = "expected the record of a whole run, found none; dvc repro first"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read(root: Path, last: str) -> Run:
     """
     path, recorded = root / FILE, stages(root)
     if last not in recorded:
-        raise InputError(f"{path}: expected the record of {LACK}")
+        raise InputError(f"{path}: {NO_RUN}")
     run = _upstream(path, recorded, last)
     _check_params(path, run)
     return Run(root, run)
@@ -89,7 +89,7 @@ def stages(root: Path) -> dict[str, Stage]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
         return {name: _stage(entry) for name, entry in entries.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
-        raise InputError(f"{path}: expected the record of {LACK}") from None
+        raise InputError(f"{path}: {NO_RUN}") from None
 
 
 def md5(path: Path) -> str:
