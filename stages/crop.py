@@ -13,6 +13,7 @@ def main(
     manifest: Path,
     cropped: Path,
     table: Path,
+    counts: Path,
     *,
     dataset: Annotated[str, MinLen(1)],
     image_size: Annotated[int, Ge(32), Le(1024)],
@@ -20,8 +21,12 @@ def main(
     audited = tables.read_csv(manifest)
     crops = cropping.crop_all(Path(dataset), audited, cropped, image_size)
     tables.write_csv(table, crops)
-    flagged = int((crops["flags"] != "").sum())
-    print(f"crop: {len(crops)} images, {flagged} flagged for a look in {table}")
+    counted = cropping.summary(crops)
+    tables.write_json(counts, counted)
+    print(
+        f"crop: {len(crops)} images, {counted['flagged']} flagged for a look in "
+        f"{table}; enlarged, by class: {counted['enlarged_share']}"
+    )
     odd = crops[crops["flags"].str.contains("unlike the others")]
     for row in odd.sort_values("oddness", ascending=False).itertuples():
         print(f"crop: unlike the others: {row.file}")

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 from _stage import run
 
-from brain_mri import arrays, curves, images, predictions, scoring, tables
-from brain_mri.params import Proportion
+from brain_mri import arrays, curves, images, predictions, scoring, tables, temperature
+from brain_mri.params import NonNegative, Proportion
 
 
 def main(
     name: str,
-    convolutions: Path,
+    frozen: Path,
     trained: Path,
     val: Path,
     test: Path,
@@ -21,27 +22,33 @@ def main(
     explanations: Path,
     *,
     threshold: Proportion,
+    calibrate: bool,
+    threads: NonNegative,
 ) -> None:
     from brain_mri import explain, models, training  # loads TensorFlow
 
-    training.prepare(seed=0)  # nothing here is random; always float32
+    training.prepare(seed=0, threads=threads)  # not random; always float32
     parts = {"val": arrays.read(val), "test": arrays.read(test)}
     size = parts["test"].values.shape[1]
-    model = models.load(name, size, convolutions, trained)
-    table = predictions.table(
-        {
-            part: (packed.index, training.predict(model, packed, training.to_rgb))
-            for part, packed in parts.items()
-        },
-        threshold,
-    )
+    model = models.load(name, size, frozen, trained)
+
+    def scored() -> pd.DataFrame:
+        return predictions.table(
+            {part: (p.index, training.predict(model, p)) for part, p in parts.items()},
+            threshold,
+        )
+
+    table, divisor = scored(), 1.0
+    if calibrate and (divisor := temperature.fitted(table) or 1.0) != 1.0:
+        models.divide_logit(model, divisor)
+        table = scored()
     tables.write_csv(out, table)
-    tables.write_json(metrics, scoring.by_part(table, threshold))
+    by_part = scoring.by_part(table, threshold)
+    tables.write_json(metrics, {"temperature": divisor, **by_part})
     tested = table[table["part"] == "test"]
     tables.write_csv(roc, curves.roc_points(tested))
     tables.write_csv(confusion, curves.confusion_rows(tested, images.CLASSES))
-    layer = explain.LAST_MAPS[name]
-    maps = explain.heatmaps(model, parts["test"], training.to_rgb, layer)
+    maps = explain.heatmaps(model, parts["test"], explain.LAST_MAPS[name])
     arrays.write(explanations, parts["test"].index, [explain.to_grey(maps)])
 
 

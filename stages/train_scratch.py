@@ -6,7 +6,7 @@ from typing import Literal
 from _stage import run
 
 from brain_mri import arrays, memory, tables
-from brain_mri.params import Count, NonNegative, Rate, Seed, Share
+from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -14,10 +14,13 @@ def main(
     val: Path,
     trained: Path,
     history: Path,
+    scores: Path,
     *,
     dropout: Share,
     epochs: Count,
     lr: Rate,
+    lr_scale: Factor,
+    weight_decay: Decay,
     batch_size: Count,
     precision: Literal["float32", "mixed_bfloat16"],
     seed: Seed,
@@ -27,7 +30,7 @@ def main(
     size = images.values.shape[1]
     memory.check_training(len(images.index), size, batch_size, precision)
 
-    from brain_mri import models, training  # loads TensorFlow
+    from brain_mri import fitted, models, training  # loads TensorFlow
 
     training.prepare(seed, precision, threads)
     training.hint(precision)
@@ -36,14 +39,15 @@ def main(
         model,
         images,
         arrays.read(val),
-        lr=lr,
+        lr=lr * lr_scale,
         epochs=epochs,
         batch_size=batch_size,
+        weight_decay=weight_decay,
         seed=seed,
-        prepare=training.to_rgb,
     )
     models.save_weights(model, trained / models.SCRATCH_FILE)
     tables.write_csv(history, curve)
+    tables.write_csv(scores, fitted.score_originals(model, images))
 
 
 if __name__ == "__main__":

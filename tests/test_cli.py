@@ -72,10 +72,9 @@ def test_a_wrong_parameter_is_named(folder, old, new, told):
 
 def test_show_prints_a_column_a_model_and_the_next_command(folder):
     shown = brain_mri(folder, "show").stdout
-    assert "| test | CNN from scratch | VGG-16, not pretrained |" in shown
+    assert "| test | CNN from scratch | VGG-16, random convolutions |" in shown
     accuracy = json.loads((folder / "metrics/vgg.json").read_text())["test"]["accuracy"]
     assert f"{accuracy:.3f}" in shown
-    assert "make imagenet" in shown
     assert "not for diagnosis" in shown
     assert "nothing about patients" in shown
     assert "The page: not made yet" in shown
@@ -92,7 +91,7 @@ def test_show_says_where_the_page_lies(project):
 def test_show_names_the_weights_of_the_run_not_of_the_parameters(folder):
     path = folder / "params.yaml"
     path.write_text(path.read_text().replace("weights: random", "weights: imagenet"))
-    assert "VGG-16, not pretrained" in brain_mri(folder, "show").stdout
+    assert "VGG-16, random convolutions" in brain_mri(folder, "show").stdout
 
 
 def test_show_without_metrics_is_one_line(folder):

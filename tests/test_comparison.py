@@ -11,7 +11,9 @@ from brain_mri.errors import InputError
 from brain_mri.resolution import FEWEST
 
 pytestmark = pytest.mark.filterwarnings("error")
-NUMBERS = "(accuracy of VGG-16, not pretrained, minus that of the CNN from scratch)."
+NUMBERS = (
+    "(accuracy of VGG-16, random convolutions, minus that of the CNN from scratch)."
+)
 
 
 def predictions(y_true, y_score, group=None, part="test"):
@@ -42,8 +44,12 @@ def pair(both, scratch_only, vgg_only, neither):
     return {"scratch": answers(y_true, scratch), "vgg": answers(y_true, vgg)}
 
 
-def compare(models, baselines=None, weights="random"):
-    return comparison.compare(models, baselines or {}, weights)
+LEARNT = predictions(np.arange(20) % 2, np.arange(20) % 2, part="train")
+
+
+def compare(models, baselines=None, weights="random", trained=LEARNT):
+    both = {"scratch": LEARNT, "vgg": trained}
+    return comparison.compare(models, baselines or {}, both, weights)
 
 
 def test_paired_counts_by_hand():
@@ -71,8 +77,8 @@ def test_the_difference_and_its_interval_are_newcombes():
     assert (round(low, 4), round(high, 4)) == (0.0562, 0.3292)
     assert result["verdict"] == "vgg better"
     assert result["sentence"] == (
-        "VGG-16, not pretrained, is better than the CNN from scratch on 50 groups: "
-        f"difference 0.20, 95 % interval 0.06 to 0.33 {NUMBERS}"
+        "VGG-16, random convolutions, is better than the CNN from scratch on 50 "
+        f"groups: difference 0.20, 95 % interval 0.06 to 0.33 {NUMBERS}"
     )
 
 
@@ -80,8 +86,8 @@ def test_the_other_way_round_the_other_is_better():
     result = compare(pair(20, 12, 2, 16))
     assert result["verdict"] == "scratch better"
     assert result["sentence"] == (
-        "The CNN from scratch is better than VGG-16, not pretrained, on 50 groups: "
-        f"difference −0.20, 95 % interval −0.33 to −0.06 {NUMBERS}"
+        "The CNN from scratch is better than VGG-16, random convolutions, on 50 "
+        f"groups: difference −0.20, 95 % interval −0.33 to −0.06 {NUMBERS}"
     )
 
 
@@ -93,6 +99,76 @@ def test_the_slides_at_best_are_not_separable():
         "Not separable on 29 groups: difference 0.14, 95 % interval −0.01 to 0.29 "
         + NUMBERS
     )
+
+
+FLAT = predictions(np.arange(20) % 2, np.full(20, 0.5), part="train")
+BACKWARDS = predictions(np.arange(20) % 2, np.arange(20) % 2 == 0, part="train")
+
+
+@pytest.mark.parametrize("trained", [FLAT, BACKWARDS])
+def test_a_network_that_did_not_learn_is_not_compared(trained):
+    """However well it did on the test: its interval alone would call it better."""
+    result = compare(pair(20, 2, 12, 16), trained=trained)
+    assert result["verdict"] == "did not learn"
+    assert result["sentence"].startswith(
+        "No verdict: VGG-16, random convolutions did not learn (ROC AUC on the images "
+        "that it was trained on"
+    )
+    assert result["training"]["scratch"]["learned"] is True
+    assert result["training"]["vgg"]["learned"] is False
+    assert result["accuracy"]["low"] > 0  # still there for who wants to look
+
+
+def scored(n, area, seed=0):
+    rng = np.random.default_rng(seed)
+    y_true = np.arange(n) % 2
+    return predictions(
+        y_true, 1 / (1 + np.exp(-rng.normal(area * y_true))), part="train"
+    )
+
+
+@pytest.mark.parametrize(("shift", "learned"), [(0.1, False), (1.5, True)])
+def test_learning_is_a_lower_limit_above_chance(shift, learned):
+    found = comparison.training_scores(scored(100, shift))
+    assert (found["roc_auc_low"] > 0.5) == learned == found["learned"]
+    assert found["n_groups"] == 100
+
+
+def test_copies_do_not_make_a_network_learn():
+    table = scored(40, 0.5)
+    one = comparison.training_scores(table)
+    copies = [
+        table.assign(image_id=table["image_id"] + f"-{i}", group=table["group"])
+        for i in range(2, 9)
+    ]
+    assert comparison.training_scores(pd.concat([table, *copies])) == one
+
+
+@pytest.mark.parametrize(
+    ("scratch", "vgg", "said"),
+    [
+        (
+            22,
+            22,
+            "; neither is shown to be better than file facts, which see no pixel.",
+        ),
+        (50, 50, "; both are better than file facts, which see no pixel."),
+        (22, 50, "; of the two only VGG-16, random convolutions is shown to be better"),
+        (50, 22, "; of the two only CNN from scratch is shown to be better than file"),
+    ],
+)
+def test_the_sentence_says_who_beats_file_facts(scratch, vgg, said):
+    """Right on so many of 60 groups, of which file facts get the first 20."""
+    y_true = np.arange(60) % 2
+    right = {"scratch": scratch, "vgg": vgg, "file_facts": 20}
+    models = {name: answers(y_true, np.arange(60) < k) for name, k in right.items()}
+    facts = models.pop("file_facts")
+    result = compare(models, {"file_facts": facts})
+    assert said in result["sentence"]
+    for model in models:
+        beaten = comparison.beats(result["baselines"][model]["file_facts"])
+        limits = result["baselines"][model]["file_facts"]
+        assert beaten == (limits["low"] > 0)
 
 
 def random_verdicts(weights="random"):
@@ -122,8 +198,8 @@ def test_better_is_written_only_where_the_interval_excludes_0():
 @pytest.mark.parametrize(
     ("weights", "said", "unsaid"),
     [
-        ("random", "VGG-16, not pretrained", "ImageNet"),
-        ("imagenet", "VGG-16, ImageNet", "not pretrained"),
+        ("random", "VGG-16, random convolutions", "ImageNet"),
+        ("imagenet", "VGG-16, ImageNet", "random"),
     ],
 )
 def test_the_sentence_says_where_the_weights_come_from(weights, said, unsaid):

@@ -191,6 +191,7 @@ def test_crop_all_writes_each_accepted_image_once(
         "x1": 162,
         "y1": 244,
         "kept": round(104 * 208 / 256**2, 4),
+        "enlarged": False,
         "agreement": 1.0,
         "oddness": 0.0,
         "flags": "",

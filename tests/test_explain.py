@@ -17,12 +17,13 @@ def part(images):
 @pytest.fixture
 def two_maps():
     """A network whose Grad-CAM is known: the maps are the image and its negative."""
-    inputs = keras.Input((4, 4, 3))
-    maps = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(inputs)
+    inputs = keras.Input((4, 4))
+    channel = keras.layers.Reshape((4, 4, 1))(inputs)
+    maps = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(channel)
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
     outputs = keras.layers.Dense(1, "sigmoid", name="tumour")(pooled)
     model = keras.Model(inputs, outputs, name="tiny")
-    model.get_layer("maps").set_weights([np.array([[[[1.0, -1], [0, 0], [0, 0]]]])])
+    model.get_layer("maps").set_weights([np.array([[[[1.0, -1]]]])])
     model.get_layer("tumour").set_weights([KERNEL, np.array([5.0])])
     return model
 
@@ -31,7 +32,7 @@ def test_the_map_is_the_formula(two_maps):
     """The mean gradient is kernel over places, so that CAM is relu(3 image / 16)."""
     images = np.zeros((2, 4, 4), np.uint8)
     images[0, 1, 2], images[1, 3, 0] = 160, 80
-    found = explain.heatmaps(two_maps, part(images), training.to_rgb, "maps")
+    found = explain.heatmaps(two_maps, part(images), "maps")
     assert found.shape == (2, 4, 4)
     assert np.allclose(found, 3.0 * images / 16)
 
@@ -39,7 +40,7 @@ def test_the_map_is_the_formula(two_maps):
 def test_signs_against_a_tumour_are_not_drawn(two_maps):
     two_maps.get_layer("tumour").set_weights([-KERNEL, np.array([0.0])])
     images = np.full((1, 4, 4), 100, np.uint8)
-    found = explain.heatmaps(two_maps, part(images), training.to_rgb, "maps")
+    found = explain.heatmaps(two_maps, part(images), "maps")
     assert (found == 0).all()
 
 
@@ -47,7 +48,7 @@ def test_a_sure_network_still_has_a_map(two_maps):
     """The gradient of the probability would be 0 here; that of the logit is not."""
     two_maps.get_layer("tumour").set_weights([KERNEL, np.array([500.0])])
     images = np.full((1, 4, 4), 100, np.uint8)
-    found = explain.heatmaps(two_maps, part(images), training.to_rgb, "maps")
+    found = explain.heatmaps(two_maps, part(images), "maps")
     assert (found > 0).all()
 
 
@@ -58,10 +59,10 @@ def test_both_networks_have_the_layer(name):
     model = build(32, 0.5)
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32)).astype(np.uint8)
     layer = explain.LAST_MAPS[name]
-    maps = explain.heatmaps(model, part(images), training.to_rgb, layer)
+    maps = explain.heatmaps(model, part(images), layer)
     assert maps.shape[0] == 3
     assert maps.shape[1:] == model.get_layer(layer).output.shape[1:3]
-    again = explain.heatmaps(model, part(images), training.to_rgb, layer)
+    again = explain.heatmaps(model, part(images), layer)
     assert (maps == again).all()
 
 

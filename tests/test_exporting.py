@@ -22,6 +22,7 @@ FACTS = {
     "input": {"shape": ["n", 128, 128]},
     "threshold": 0.5,
     "vgg_weights": "random",
+    "temperature": 1.0,
 }
 
 
@@ -139,7 +140,7 @@ def test_likeness_is_read_back_and_may_be_missing(tmp_path):
     assert (back.described == kept.described).all()
 
 
-def model_of(path, *, kind, name="probability", size=8):
+def model_of(path, *, kind, name="score", size=8):
     """Write an ONNX model that answers with the mean of what it is shown."""
     helper, numbers = onnx.helper, onnx.TensorProto
     image = helper.make_tensor_value_info("image", kind, ["n", size, size])

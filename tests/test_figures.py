@@ -66,7 +66,7 @@ def test_intervals_draw_the_limits_and_say_what_is_undefined():
 def test_confusions_show_counts_and_shares_of_each_class():
     first, second = DRAWN["confusions"]().axes
     assert texts(first) == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]
-    assert second.get_title() == "VGG-16, not pretrained"
+    assert second.get_title() == "VGG-16, random convolutions"
 
 
 def test_a_class_that_is_not_there_is_counted_as_0():

@@ -142,7 +142,7 @@ def test_a_group_in_both_parts_of_the_predictions_fails(folder, quick):
     image, _, rest = lines[1].split(",", 2)  # of val
     group = lines[-1].split(",")[1]  # of test
     path.write_text("\n".join([lines[0], f"{image},{group},{rest}", *lines[2:], ""]))
-    told = f"group {group} lies in val and in test"
+    told = f"group {group} lies in two parts"
     assert told in failures()["results recomputed"]
 
 
@@ -383,7 +383,7 @@ def test_more_groups_shared_than_allowed_fail():
 def test_imagenet_may_be_required(folder, quick):
     demand(folder, {"require_imagenet": True})
     failed = failures()["metrics/comparison.json vgg_weights"]
-    assert "make imagenet" in failed
+    assert "vgg.weights: imagenet" in failed
     assert gate.pretrained({"comparison.vgg_weights": "imagenet"}).cause == ""
     assert gate.pretrained({}).cause
 

@@ -306,3 +306,60 @@ def test_a_difference_of_aurocs_ends_at_1(of_any_size):
     assert difference == 0.75
     assert low == pytest.approx(0.75 - Z * math.sqrt(VARIANCE), abs=1e-9)
     assert high == 1
+
+
+@pytest.mark.parametrize(
+    "counts", [(14, 3, 12, 2), (10, 0, 16, 1), (1, 4, 3, 3), (7, 7, 0, 9), (5, 0, 5, 0)]
+)
+def test_balanced_accuracy_is_a_difference_in_disguise(counts):
+    """Its double is 1 + sensitivity minus the share of false alarms: independent."""
+    tp, fn, tn, fp = counts
+    low, high = intervals.balanced_accuracy(tp, fn, tn, fp)
+    outside = confint_proportions_2indep(
+        tp, tp + fn, fp, fp + tn, method="agresti-caffo"
+    )
+    limits = np.clip([(1 + end) / 2 for end in outside], 0, 1)
+    assert limits == pytest.approx([low, high])
+    assert low <= (tp / (tp + fn) + tn / (tn + fp)) / 2 <= high
+
+
+def test_balanced_accuracy_needs_both_classes():
+    assert np.isnan(intervals.balanced_accuracy(3, 1, 0, 0)).all()
+    assert np.isnan(intervals.balanced_accuracy(0, 0, 3, 1)).all()
+
+
+def test_f1_is_wilsons_interval_of_the_jaccard_index():
+    low, high = intervals.f1(8, 2, 3)
+    jaccard = proportion_confint(8, 13, method="wilson")
+    assert (low, high) == pytest.approx([2 * j / (1 + j) for j in jaccard])
+    assert low < 2 * 8 / (2 * 8 + 2 + 3) < high
+    assert np.isnan(intervals.f1(0, 0, 0)).all()
+    assert intervals.f1(5, 0, 0)[1] == 1
+
+
+def test_average_precision_by_hand():
+    """Boyd, Eng & Page 2013: logit 0.8 = 1.386294, error 1 / sqrt(20 0.8 0.2)."""
+    low, high = intervals.average_precision(0.8, 20)
+    half = Z / math.sqrt(20 * 0.8 * 0.2)
+    expected = [1 / (1 + math.exp(-(1.3862943611 + sign * half))) for sign in (-1, 1)]
+    assert (low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("value", "positives"), [(1.0, 20), (0.0, 20), (0.8, 4)])
+def test_average_precision_has_no_interval_at_the_ends_or_of_few(value, positives):
+    assert np.isnan(intervals.average_precision(value, positives)).all()
+
+
+def test_a_mean_of_shares_has_students_interval_on_the_logit_scale():
+    shares = np.array([0.01, 0.04, 0.09, 0.25, 0.49, 0.0, 0.36])
+    low, high = intervals.mean_of_shares(shares)
+    mean, error = shares.mean(), shares.std(ddof=1) / math.sqrt(7)
+    half = 2.446912 * error / (mean * (1 - mean))  # t, 6 degrees of freedom
+    logit = math.log(mean / (1 - mean))
+    expected = [1 / (1 + math.exp(-(logit + sign * half))) for sign in (-1, 1)]
+    assert (low, high) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("shares", [[], [0.1] * 4, [0.2] * 10, [0.0] * 10])
+def test_a_mean_of_few_or_equal_shares_has_none(shares):
+    assert np.isnan(intervals.mean_of_shares(shares)).all()

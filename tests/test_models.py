@@ -3,7 +3,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from brain_mri import models, training  # noqa: E402
+from brain_mri import convolutions, models, training, weights  # noqa: E402
 from brain_mri.errors import InputError  # noqa: E402
 
 # The slides' tables: layer, output shape, parameters. The first Dense layer is printed
@@ -70,8 +70,12 @@ def vgg():
     return models.vgg16_classifier(128, 0.5)
 
 
-def parameters(weights):
-    return sum(int(np.prod(weight.shape)) for weight in weights)
+def parameters(variables):
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def levels(shape):
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
 
 
 @pytest.mark.parametrize("table", [SCRATCH, VGG], ids=["scratch", "vgg"])
@@ -106,23 +110,26 @@ def test_the_dropout_is_the_one_asked_for():
 def test_scratch_scales_levels_to_one():
     model = models.scratch_cnn(32, 0)
     scaled = keras.Model(model.input, model.get_layer("rescaling").output)
-    image = np.full((1, 32, 32, 3), 255, np.float32)
+    image = np.full((1, 32, 32), 255, np.uint8)
     assert np.allclose(scaled.predict_on_batch(image), 1)
 
 
 def test_vgg_gets_the_preprocessing_of_its_own_training():
     model = models.vgg16_classifier(32, 0)
     entry = keras.Model(model.input, model.get_layer("block1_conv1").input)
-    image = np.zeros((1, 32, 32, 3), np.float32) + np.float32([10, 20, 30])
-    # blue, green, red minus the ImageNet means; never divided by 255
-    expected = np.float32([30, 20, 10]) - np.float32([103.939, 116.779, 123.68])
-    assert np.allclose(entry.predict_on_batch(image)[0, 0, 0], expected, atol=1e-4)
+    images = levels((2, 32, 32))
+    rgb = np.repeat(images[..., np.newaxis], 3, axis=-1).astype(np.float32)
+    expected = keras.applications.vgg16.preprocess_input(rgb)
+    assert (entry.predict_on_batch(images) == expected).all()
+    # the means of blue, green and red are subtracted; never divided by 255
+    black = entry.predict_on_batch(np.zeros((1, 32, 32), np.uint8))[0, 0, 0]
+    assert np.allclose(black, [-103.939, -116.779, -123.68])
 
 
 def test_backbone_and_head_are_the_whole():
     training.prepare(0)
     model = models.vgg16_classifier(32, 0.5)
-    images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+    images = levels((3, 32, 32))
     features = models.backbone(model).predict_on_batch(images)
     assert features.shape == (3, 512)
     halves = models.head(model).predict_on_batch(features)
@@ -137,11 +144,13 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
         models.save_weights(model, tmp_path / models.SCRATCH_FILE)
     else:
         model = models.vgg16_classifier(32, 0.5)
-        models.save_weights(models.backbone(model), tmp_path / "base.weights.h5")
+        vector = weights.random(seed=4)
+        convolutions.write(vector, tmp_path / "base.npy")
+        models.load_convolutions(model, tmp_path / "base.npy")
         models.save_weights(models.head(model), tmp_path / models.HEAD_FILE)
     training.prepare(2)
-    again = models.load(name, 32, tmp_path / "base.weights.h5", tmp_path)
-    images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+    again = models.load(name, 32, tmp_path / "base.npy", tmp_path)
+    images = levels((3, 32, 32))
     first, second = (m.predict_on_batch(images) for m in (model, again))
     assert (first == second).all()
     assert len(np.unique(first)) == 3

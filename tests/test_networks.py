@@ -55,6 +55,6 @@ def test_without_tensorflow_the_way_round_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(networks, "MODELS", networks.DATA / "split")
     monkeypatch.setattr(networks, "CONVOLUTIONS", {"train": networks.TRAIN})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    trained = networks.Trained(run, SIZE, 0.5, "train", "random", "data", "0")
+    trained = networks.Trained(run, SIZE, 0.5, False, "train", "random", "data", "0")
     with pytest.raises(InputError, match="needs TensorFlow; predict --onnx does not"):
         networks.load(trained, "train")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from conftest import ROOT
 from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
@@ -216,3 +218,9 @@ def test_file_facts_do_not_tell_the_class(
         labels = [path.startswith("yes") for path, _ in kept]
         aurocs.append(forest_auroc([file_numbers(*file) for file in kept], labels))
     assert 0.40 <= np.mean(aurocs) <= 0.60
+
+
+def test_the_generator_is_frozen():
+    """The committed data set is the one of the first version that was frozen."""
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]["phantom"]
+    assert lock["outs"][0]["md5"] == "1805f23a8a0510e83c7a0bee679bab71.dir"

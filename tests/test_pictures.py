@@ -4,7 +4,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from brain_mri import pictures
+from brain_mri import pictures, resizing
 from brain_mri.cropping import Box
 
 GREY = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
@@ -38,9 +38,10 @@ def test_a_strip_with_colour_is_small_and_the_same_each_time():
     assert np.abs(kept - tile[..., None]).max() <= 8
 
 
-def test_small_images_are_enlarged_without_blur():
+def test_small_images_are_enlarged_as_the_crops_are():
     small = np.array([[0, 255], [255, 0]], np.uint8)
-    assert set(np.unique(pictures.tile(small))) == {0, 255}
+    side = pictures.TILE
+    assert (pictures.tile(small) == resizing.resize(small, side, side)).all()
 
 
 def test_the_box_lies_where_it_was_cut():

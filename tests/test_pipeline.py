@@ -34,11 +34,13 @@ TRACKED = [
     "baselines.json",
     "baselines_predictions.csv",
     "comparison.json",
+    "crop.json",
     "scratch.json",
     "scratch_confusion.csv",
     "scratch_history.csv",
     "scratch_predictions.csv",
     "scratch_roc.csv",
+    "scratch_train_predictions.csv",
     "selected.json",
     "split.json",
     "statistics.csv",
@@ -47,6 +49,7 @@ TRACKED = [
     "vgg_history.csv",
     "vgg_predictions.csv",
     "vgg_roc.csv",
+    "vgg_train_predictions.csv",
 ]
 
 PLUMBING = ("__init__", "params", "errors", "progress")

@@ -113,7 +113,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
         (HEADER + GOOD + "a,a,val,1,0.9,1\n", "image a stands there twice"),
         (
             HEADER + GOOD.replace("c,b,test", "c,b,val"),
-            "group b lies in val and in test, which would leak",
+            "group b lies in two parts, which would leak",
         ),
         (HEADER + GOOD.replace("b,b,test", "d,b,test"), "group b lacks the image"),
         # the image is there, but says that it belongs to another group

@@ -67,6 +67,18 @@ def written(results, tmp_path):
     )
 
 
+def of_network(model, table):
+    return recompute.of_network(model, table, 0.5, temperature=1.0).items()
+
+
+def learnt(path):
+    """Make of what a network says of its training images what one that learnt would."""
+    table = predictions.read(path, predictions.TRAINED)
+    table = table.assign(y_score=table["y_true"], y_pred=table["y_true"])
+    files.write_csv(path, table)
+    return table
+
+
 def repredict(metrics, change):
     """Change all predictions, then make anew what follows from them."""
     tested = {}
@@ -74,12 +86,13 @@ def repredict(metrics, change):
         path = metrics / f"{model}_predictions.csv"
         tested[model] = change(predictions.read(path))
         files.write_csv(path, tested[model])
-        for name, content in recompute.of_network(model, tested[model], 0.5).items():
+        for name, content in of_network(model, tested[model]):
             kind = name.endswith(".json")
             (files.write_json if kind else files.write_csv)(metrics / name, content)
     nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
     nulls = {name: change(table) for name, table in nulls.items()}
-    compared = comparison.compare(tested, nulls, "random")
+    trained = {m: learnt(metrics / f"{m}_train_predictions.csv") for m in MODELS}
+    compared = comparison.compare(tested, nulls, trained, "random")
     files.write_json(metrics / "comparison.json", compared)
     files.write_json(metrics / "baselines.json", baselines.by_baseline(nulls))
     table = scoring.statistics(tested, nulls, 0.5)
@@ -114,7 +127,7 @@ def test_every_text_says_verdict_weights_and_limits(results, tmp_path):
     model_card = (tmp_path / "reports" / "model-card.md").read_text(encoding="utf-8")
     for text in (page, summary, model_card):
         assert results.comparison["sentence"] in text
-        assert "VGG-16, not pretrained" in text
+        assert "VGG-16, random convolutions" in text
         assert "not for diagnosis" in text.lower()
     assert len(summary.splitlines()) <= 40
 

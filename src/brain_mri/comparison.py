@@ -1,10 +1,12 @@
 """Compare two classifiers on the same groups of images, and say who is better, if any.
 
 The verdict is fixed beforehand: the difference in accuracy at a threshold of 0.5, with
-Newcombe's paired interval. Everything else is secondary and decides nothing.
+Newcombe's paired interval. Everything else is secondary and decides nothing, except
+that a network which did not learn is not compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,9 @@ from brain_mri.resolution import FEWEST, resolution
 from brain_mri.scoring import Scores, defined, rounded, score
 
 UNDECIDED = ("too few groups", "one class")  # verdicts of those who cannot judge
+UNLEARNED = "did not learn"  # the verdict where a network knows not even its own images
+CHANCE = 0.5  # ROC AUC of a network that has learnt nothing
+BLIND = "file_facts"  # the null baseline that the first sentence names
 # What `metrics/selected.json` holds of the champion.
 HEADLINE = (
     "accuracy",
@@ -33,13 +38,14 @@ HEADLINE = (
 
 def model_names(weights: str) -> dict[str, str]:
     """Return what to call the two models, given where VGG-16's weights come from."""
-    pretrained = "ImageNet" if weights == "imagenet" else "not pretrained"
+    pretrained = "ImageNet" if weights == "imagenet" else "random convolutions"
     return {"scratch": "CNN from scratch", "vgg": f"VGG-16, {pretrained}"}
 
 
 def compare(
     models: Mapping[str, pd.DataFrame],
     baselines: Mapping[str, pd.DataFrame],
+    trained: Mapping[str, pd.DataFrame],
     weights: str,
 ) -> dict[str, object]:
     """Compare two models' predictions of the test part, each group counted once.
@@ -48,6 +54,8 @@ def compare(
         models: for scratch and vgg, their predictions: columns image_id, group, part,
             y_true (0 or 1), y_score in [0, 1].
         baselines: for each null baseline, the same.
+        trained: for scratch and vgg, what they say of the originals that they learnt
+            from.
         weights: where VGG-16's come from, imagenet or random.
 
     Returns:
@@ -67,26 +75,93 @@ def compare(
     difference = accuracy_difference(right["scratch"], right["vgg"])
     n = len(right["vgg"])
     classes = len(np.unique(arrays(tests["vgg"])[0]))
-    verdict, sentence = judge(difference, n, classes, weights)
+    training = {name: training_scores(table) for name, table in trained.items()}
+    against = {
+        model: {
+            name: accuracy_difference(right[name], right[model]) for name in baselines
+        }
+        for model in models
+    }
+    unlearned = {m: found for m, found in training.items() if not found["learned"]}
+    if unlearned:
+        verdict, sentence = did_not_learn(unlearned, weights)
+    else:
+        verdict, sentence = judge(difference, n, classes, weights)
+    if verdict not in (*UNDECIDED, UNLEARNED) and BLIND in baselines:
+        better = [name for name in models if beats(against[name][BLIND])]
+        sentence = f"{sentence}; {against_file_facts(better, weights)}"
     return {
         "verdict": verdict,
-        "sentence": sentence,
+        "sentence": f"{sentence}.",
         "vgg_weights": weights,
         "threshold": VERDICT_THRESHOLD,
         "n_groups": n,
         "n_images": len(tests["vgg"]),
         "accuracy": difference,
         "paired": counts,
+        "training": training,
         "secondary": _secondary(tests, counts),
         "resolution": resolution(n if classes == 2 else 0),
-        "baselines": {
-            model: {
-                name: accuracy_difference(right[name], right[model])
-                for name in baselines
-            }
-            for model in models
-        },
+        "baselines": against,
     }
+
+
+def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
+    """Say how well a network ranks the originals it learnt from, and if it learnt.
+
+    Returns:
+        roc_auc with its limits and n_groups, one image a group; `learned`: the lower
+        limit, or the value itself where there is no interval, lies above chance.
+    """
+    y_true, y_score = arrays(predictions)
+    value, low, high = map(defined, intervals.auroc(y_true, y_score))
+    least = value if low is None else low
+    return {
+        "roc_auc": rounded(value),
+        "roc_auc_low": rounded(low),
+        "roc_auc_high": rounded(high),
+        "n_groups": len(y_true),
+        "learned": least is not None and least > CHANCE,
+    }
+
+
+def did_not_learn(
+    training: Mapping[str, Mapping[str, Any]], weights: str
+) -> tuple[str, str]:
+    """Return verdict and sentence where a network did not learn its own images.
+
+    Args:
+        training: for those networks, what `training_scores` returns.
+        weights: where VGG-16's come from.
+    """
+    called = model_names(weights)
+    named = []
+    for name, found in training.items():
+        ends = [found[f"roc_auc{end}"] for end in ("_low", "_high")]
+        limits = (
+            "" if None in ends else ", 95 % interval {:.2f} to {:.2f}".format(*ends)
+        )
+        area = "undefined" if found["roc_auc"] is None else f"{found['roc_auc']:.2f}"
+        named.append(
+            f"{called[name]} did not learn (ROC AUC on the images that it was trained "
+            f"on {area}{limits})"
+        )
+    return UNLEARNED, f"No verdict: {' and '.join(named)}"
+
+
+def beats(difference: Scores) -> bool:
+    """Say whether a network is shown to be better than a null baseline."""
+    return (difference["low"] or 0) > 0  # an interval that is not there beats nothing
+
+
+def against_file_facts(better: Sequence[str], weights: str) -> str:
+    """Say which networks, if any, are better than file facts, which see no pixel."""
+    names, facts = model_names(weights), "file facts, which see no pixel"
+    if not better:
+        return f"neither is shown to be better than {facts}"
+    if len(better) == len(names):
+        return f"both are better than {facts}"
+    return f"of the two only {names[better[0]]} is shown to be better than {facts}"
 
 
 def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, str]:
@@ -100,17 +175,17 @@ def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, 
     """
     names = model_names(weights)
     if n < FEWEST:
-        few = f"No verdict: {n} test groups are too few, at least {FEWEST} are needed."
+        few = f"No verdict: {n} test groups are too few, at least {FEWEST} are needed"
         return "too few groups", few
     if classes < 2:
-        return "one class", "No verdict: the test part holds one class only."
+        return "one class", "No verdict: the test part holds one class only"
     low, high = difference["low"], difference["high"]
     if low is None or high is None:  # cannot be with a group; NaN must never pass
         raise InputError("the difference of the accuracies has no interval")
     numbers = (
         f"difference {signed(difference['difference'])}, 95 % interval {signed(low)} "
         f"to {signed(high)} (accuracy of {names['vgg']}, minus that of the "
-        f"{names['scratch']})."
+        f"{names['scratch']})"
     )
     if low <= 0 <= high:
         return "not separable", f"Not separable on {n} groups: {numbers}"

@@ -20,6 +20,7 @@ from brain_mri import oddness
 from brain_mri.errors import InputError, shown
 from brain_mri.images import CLASSES, ImageError, decode, write_png
 from brain_mri.progress import map_threads
+from brain_mri.resizing import longest_side, resize
 
 Grey = npt.NDArray[np.uint8]
 
@@ -76,6 +77,11 @@ class Box:
         return max(0, self.x1 - self.x0) * max(0, self.y1 - self.y0)
 
     @property
+    def shorter(self) -> int:
+        """Return the shorter side in px."""
+        return min(self.x1 - self.x0, self.y1 - self.y0)
+
+    @property
     def aspect(self) -> float:
         """Divide the width by the height."""
         return (self.x1 - self.x0) / (self.y1 - self.y0)
@@ -96,7 +102,7 @@ def head_box(grey: Grey) -> Box:
     """
     frame = _peel(grey)
     inner = frame.cut(grey)
-    small = _shrink(inner)
+    small = longest_side(inner, WORK_SIDE)
     whole = Box(0, 0, small.shape[1], small.shape[0])
     found = _find(small, _threshold(small))
     agreement = iou(found or whole, _find(small, MAX_THRESHOLD) or whole)
@@ -135,7 +141,7 @@ def iou(a: Box, b: Box) -> float:
 
 def crop_to_square(grey: Grey, box: Box, image_size: int) -> Grey:
     """Cut the box out and stretch it to (image_size, image_size), uint8."""
-    return _resize(box.cut(grey), image_size, image_size)
+    return resize(box.cut(grey), image_size, image_size)
 
 
 def crop_name(file: str, image_id: str) -> str:
@@ -155,9 +161,10 @@ def crop_all(
     A box that the manifest gives is used in place of the one found.
 
     Returns a row per crop, in the manifest's order: image_id, label, file (of the
-    crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area),
-    agreement, oddness (the distance to other images, see `oddness`), flags (joined by
-    `;`): those of `head_box`, and
+    crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area), enlarged
+    (whether a side of the box is shorter than the crop's), agreement, oddness (the
+    distance to other images, see `oddness`), flags (joined by `;`): those of
+    `head_box`, and
         letters: something is written in the image.
         unlike the others: the oddness lies above the fence of all.
 
@@ -191,12 +198,27 @@ def crop_all(
             "file": name,
             **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
             "kept": round(box.area / grey.size, 4),
+            "enlarged": box.shorter < image_size,
             "agreement": box.agreement,
             "oddness": oddness.features(crop, box.aspect),
             "flags": box.flags + letters,
         }
 
     return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), groups)
+
+
+def summary(crops: pd.DataFrame) -> dict[str, object]:
+    """Count crops, those flagged, and by class those that had to be enlarged.
+
+    Where the shares differ between the classes, softness tells the class.
+    """
+    enlarged = crops.groupby("label")["enlarged"]
+    return {
+        "images": len(crops),
+        "flagged": int((crops["flags"] != "").sum()),
+        "enlarged": {label: int(n) for label, n in enlarged.sum().items()},
+        "enlarged_share": {label: round(x, 4) for label, x in enlarged.mean().items()},
+    }
 
 
 def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
@@ -221,17 +243,6 @@ def _peel(grey: Grey) -> Box:
     if len(rows) == 0 or len(cols) == 0:
         return Box(0, 0, grey.shape[1], grey.shape[0])
     return Box(int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1)
-
-
-def _shrink(grey: Grey) -> Grey:
-    scale = WORK_SIDE / max(grey.shape)
-    height, width = (max(1, round(side * scale)) for side in grey.shape)
-    return _resize(grey, width, height)
-
-
-def _resize(grey: Grey, width: int, height: int) -> Grey:
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
 
 
 def _threshold(grey: Grey) -> float:

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from brain_mri.progress import map_threads
+from brain_mri.resizing import longest_side
 
 Grey = npt.NDArray[np.uint8]
 
@@ -89,12 +90,8 @@ def candidate_pairs(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp
 
 def describe(grey: Grey) -> Features:
     """Compute the SIFT features of an image brought to 300 px on its longest side."""
-    scale = MAX_SIDE / max(grey.shape)
-    height, width = (max(1, round(side * scale)) for side in grey.shape)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(grey, (width, height), interpolation=method)
     sift = cv2.SIFT.create(nfeatures=MAX_POINTS)
-    keypoints, descriptors = sift.detectAndCompute(small, None)
+    keypoints, descriptors = sift.detectAndCompute(longest_side(grey, MAX_SIDE), None)
     if descriptors is None:
         return Features(np.empty((0, 2), np.float32), np.empty((0, 128), np.uint8))
     # SIFT may return a few more than asked for; its descriptors are whole numbers.

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from brain_mri.arrays import Packed
-from brain_mri.training import Prepare, batches
+from brain_mri.training import batches
 
 # The last layer that still has places, of each network.
 LAST_MAPS = {"scratch": "block4_relu", "vgg": "block5_conv3"}
@@ -15,20 +15,17 @@ AT_ONCE = 32
 BRIGHTEST = 99  # percentile of the images' strongest places that is drawn as 255
 
 
-def heatmaps(
-    model: keras.Model, part: Packed, prepare: Prepare, layer: str
-) -> npt.NDArray[np.float32]:
+def heatmaps(model: keras.Model, part: Packed, layer: str) -> npt.NDArray[np.float32]:
     """Compute Grad-CAM for the tumour's logit, in every image of a part.
 
     Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391: the maps of a layer, each
     weighted by the mean gradient of the logit, summed, negative sums set to 0. Of the
-    logit, for the gradient of a sure probability is 0. The one place where TensorFlow
+    logit, for the gradient of a sure score is 0. The one place where TensorFlow
     is called by name: Keras has no gradient of its own that fits all backends.
 
     Args:
         model: ends in a layer `tumour`, Dense with a sigmoid.
         part: the images.
-        prepare: makes the model's input of a batch of them.
         layer: which of the model's layers.
 
     Returns:
@@ -40,7 +37,7 @@ def heatmaps(
     found = []
     rows = np.arange(len(part.index))
     total = -(-len(rows) // AT_ONCE)
-    source = batches(part, rows, AT_ONCE, prepare)
+    source = batches(part, rows, AT_ONCE)
     label = f"{model.name} explained"
     for images, _ in tqdm(source, label, total, leave=False, disable=None):
         maps = maps_of(images, training=False)

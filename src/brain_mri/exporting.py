@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ValidationError
 
 from brain_mri import oddness
@@ -23,7 +23,7 @@ PARITY = 1e-5  # largest difference from Keras
 # Of Keras' scores from those in metrics/: another processor rounds otherwise, by 1e-6;
 # another network is further away.
 REPEATED = 1e-4
-INPUT, OUTPUT = "image", "probability"
+INPUT, OUTPUT = "image", "score"
 FEATURES = 1 + oddness.DIRECTIONS * (oddness.EDGE_SIDE // oddness.CELL) ** 2
 EXTRA = "pip install -e '.[onnx]'"
 
@@ -39,60 +39,37 @@ def check_installed() -> None:
             raise InputError(f"export needs the package {package}: {EXTRA}")
 
 
-def write_onnx(core: Any, offset: Sequence[float], path: Path) -> None:
-    """Write a network as ONNX: uint8 grey crops to probabilities, any number at once.
-
-    Keras exports the layers from floats in three channels on; in front of them go the
-    cast, the repetition of the grey channel and the offset that VGG-16's preprocessing
-    adds. Exported with that preprocessing inside, the constant became a second input.
+def write_onnx(model: Any, path: Path) -> None:
+    """Write a network as ONNX: uint8 grey crops to scores, any number at once.
 
     Args:
-        core: a Keras model, from (n, size, size, 3) float32.
-        offset: added to each channel first, shape (3,).
+        model: a Keras model, from (n, size, size) uint8 to (n, 1) float32.
         path: the file.
-
     """
     import onnx
 
-    size = core.input_shape[1]
-    core.predict_on_batch(np.zeros((1, size, size, 3), np.float32))  # or Keras refuses
+    size = model.input_shape[1]
+    model.predict_on_batch(np.zeros((1, size, size), np.uint8))  # or Keras refuses
     with contextlib.redirect_stdout(io.StringIO()):
-        core.export(path, format="onnx", verbose=False)
-    model = onnx.load(path)
-    _put_in_front(model.graph, size, offset)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+        model.export(path, format="onnx", verbose=False)
+    exported = onnx.load(path)
+    _name_ends(exported.graph, size)
+    onnx.checker.check_model(exported, full_check=True)
+    onnx.save(exported, path)
 
 
-def _put_in_front(graph: Any, size: int, offset: Sequence[float]) -> None:
+def _name_ends(graph: Any, size: int) -> None:
+    """Give input and output plain names and shapes: n images, n scores."""
     from onnx import TensorProto, helper, numpy_helper
 
-    [inside], [end] = list(graph.input), list(graph.output)
-    for node in graph.node:
-        node.input[:] = ["rgb" if name == inside.name else name for name in node.input]
-    before = [
-        helper.make_node("Cast", [INPUT], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["floats", "last_axis"], ["grey"]),
-        helper.make_node("Concat", ["grey"] * 3, ["repeated"], axis=-1),
-        helper.make_node("Add", ["repeated", "offset"], ["rgb"]),
-    ]
-    after = helper.make_node("Squeeze", [end.name, "last_axis"], [OUTPUT])
-    nodes = [*before, *graph.node, after]
+    [end] = [output.name for output in graph.output]
+    graph.initializer.append(numpy_helper.from_array(np.array([-1]), "last_axis"))
+    graph.node.append(helper.make_node("Squeeze", [end, "last_axis"], [OUTPUT]))
     image = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", size, size])
-    answer = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"])
-    for field, values in (
-        (graph.node, nodes),
-        (graph.input, [image]),
-        (graph.output, [answer]),
-    ):
+    score = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n"])
+    for field, value in ((graph.input, image), (graph.output, score)):
         del field[:]
-        field.extend(values)
-    graph.initializer.extend(
-        [
-            numpy_helper.from_array(np.array([-1], np.int64), "last_axis"),
-            numpy_helper.from_array(np.array(offset, np.float32), "offset"),
-        ]
-    )
+        field.append(value)
 
 
 def open_onnx(path: Path, name: str, size: int) -> Network:
@@ -140,6 +117,7 @@ class Facts(BaseModel, strict=True, allow_inf_nan=False):
     input: _Input
     threshold: Annotated[float, Ge(0), Le(1)]
     vgg_weights: Literal["imagenet", "random"] | None
+    temperature: Annotated[float, Gt(0)]
 
     @property
     def size(self) -> int:
@@ -191,6 +169,7 @@ def description(
     size: int,
     threshold: float,
     vgg_weights: str,
+    temperature: float,
     test: Mapping[str, Any],
     data: Mapping[str, str],
     notes: Sequence[str],
@@ -208,25 +187,32 @@ def description(
             "dtype": "uint8",
             "shape": ["n", size, size],
             "meaning": "grey levels 0-255 of the head, cropped as brain_mri.cropping "
-            f"does and stretched to {size} x {size} px by area; all further "
-            "preprocessing is inside",
+            f"does, resized to {size} x {size} px as brain_mri.resizing does; all "
+            "further preprocessing is inside",
         },
         "output": {
             "name": OUTPUT,
             "dtype": "float32",
             "shape": ["n"],
-            "meaning": f"probability of '{CLASSES[1]}', a tumour",
+            "meaning": f"score of '{CLASSES[1]}', a tumour, from 0 to 1; "
+            + (
+                "no probability, as it was not calibrated"
+                if temperature == 1
+                else "its logit is divided by the temperature, fitted on validation"
+            ),
         },
         "classes": list(CLASSES),
         "threshold": threshold,
         "vgg_weights": vgg_weights if name == "vgg" else None,
+        "temperature": temperature,
         "test": dict(test),
         "data": dict(data),
         "notes": list(notes),
         "parity_with_keras": dict(parity),
         "licence": {
             "code": "MIT",
-            "weights": "CC BY 4.0 (VGG-16, Visual Geometry Group, Oxford), head: MIT"
+            "weights": "convolutions: CC BY 4.0 (VGG-16, Simonyan & Zisserman, "
+            "Visual Geometry Group, Oxford), head: MIT"
             if name == "vgg" and vgg_weights == "imagenet"
             else "MIT; the images that they were trained on have their own terms",
         },

@@ -236,7 +236,7 @@ def pretrained(now: Values) -> Row:
     """Check that the comparison is one with ImageNet weights."""
     key = "comparison.vgg_weights"
     found = now.get(key)
-    cause = "" if found == "imagenet" else "VGG-16 is not pretrained: make imagenet"
+    cause = "" if found == "imagenet" else "not pretrained: set vgg.weights: imagenet"
     return Row(label(key), shown(found), "imagenet", cause)
 
 

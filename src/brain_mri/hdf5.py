@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
+import numpy as np
+import numpy.typing as npt
 
 from brain_mri.errors import InputError
 
@@ -43,6 +45,11 @@ def check(path: Path, expected: Layout) -> None:
                 f"{path}: expected weights of shapes {ours} in layer {layer!r}, found "
                 f"{theirs}; it is of another network, start the stage that wrote it"
             )
+
+
+def arrays(group: h5py.Group) -> list[npt.NDArray]:
+    """Read every data set of a file or group that `check` has passed."""
+    return [np.asarray(weights) for _, weights in _datasets(group)]
 
 
 def _datasets(group: h5py.Group, layer: str = "") -> Iterator[tuple[str, h5py.Dataset]]:

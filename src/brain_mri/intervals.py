@@ -1,4 +1,4 @@
-"""Confidence intervals: of a proportion, of a paired difference, of an AUROC.
+"""Confidence intervals: of proportions and what is made of them, of AUROC, of Brier.
 
 The formulas stand in docs/method.md with their sources. Everything takes and returns
 arrays; what is undefined is NaN.
@@ -6,7 +6,8 @@ arrays; what is undefined is NaN.
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
+from scipy.special import expit, logit
+from scipy.stats import norm, rankdata, t
 
 LEVEL = 0.95
 Z = float(norm.ppf((1 + LEVEL) / 2))
@@ -37,6 +38,72 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike) -> Limits:
     low = np.where(k == 0, 0 * total, centre - half)
     high = np.where(k == total, 1.0, centre + half)
     return low, high
+
+
+def balanced_accuracy(
+    tp: npt.ArrayLike, fn: npt.ArrayLike, tn: npt.ArrayLike, fp: npt.ArrayLike
+) -> Limits:
+    """Return the interval of the mean of sensitivity and specificity.
+
+    That of Agresti & Caffo 2000, doi:10.1080/00031305.2000.10474560, for two
+    independent proportions: one right and one wrong answer more in each class, then
+    the normal law; cut to 0 and 1. Wilson's limits of both, joined (MOVER), hold too
+    little here (benchmarks/README.md). NaN where a class is missing.
+    """
+    rates, variance = [], 0.0
+    for right, wrong in ((tp, fn), (tn, fp)):
+        k = np.asarray(right, np.float64)
+        n = np.where(k + np.asarray(wrong) > 0, k + np.asarray(wrong), np.nan)
+        rate = (k + 1) / (n + 2)
+        rates.append(rate)
+        variance = variance + rate * (1 - rate) / (n + 2)
+    centre, half = sum(rates) / 2, Z * np.sqrt(variance) / 2
+    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+
+
+def f1(tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike) -> Limits:
+    """Return the interval of F1, NaN where nothing is a tumour or called one.
+
+    F1 = 2 J / (1 + J) grows with J = tp / (tp + fp + fn), a proportion of the cases
+    that are a tumour or called one: Wilson's limits of J, turned into those of F1.
+    """
+    n = np.asarray(tp, np.float64) + np.asarray(fp) + np.asarray(fn)
+    low, high = (2 * limit / (1 + limit) for limit in wilson(tp, n))
+    return low, high
+
+
+def average_precision(value: float, positives: int) -> tuple[float, float]:
+    """Return the interval of an average precision on the logit scale.
+
+    Boyd, Eng & Page 2013, doi:10.1007/978-3-642-40994-3_29. NaN at 0 and 1, and with
+    fewer than five tumours.
+
+    Args:
+        value: the average precision.
+        positives: tumours that it rests on.
+    """
+    if positives < FEWEST_OF_A_CLASS or not 0 < value < 1:
+        return np.nan, np.nan
+    half = Z / np.sqrt(positives * value * (1 - value))
+    low, high = expit(logit(value) + np.array((-half, half)))
+    return float(low), float(high)
+
+
+def mean_of_shares(shares: npt.ArrayLike) -> tuple[float, float]:
+    """Return the interval of the mean of numbers in [0, 1], such as a Brier score's.
+
+    Student's, on the logit scale, where limits stay within 0 and 1. NaN where the
+    numbers do not vary, and with fewer than five.
+    """
+    values = np.asarray(shares, np.float64)
+    n = len(values)
+    if n < FEWEST_OF_A_CLASS or not values.std() > 0:
+        return np.nan, np.nan
+    mean = values.mean()
+    error = values.std(ddof=1) / np.sqrt(n) / (mean * (1 - mean))
+    half = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
+    low, high = expit(logit(mean) + np.array((-half, half)))
+    return float(low), float(high)
 
 
 def paired_difference(
@@ -113,8 +180,7 @@ def auroc(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[float, float, 
     if _too_few(y_true) or not (0 < value < 1 and variance > 0):
         return value, np.nan, np.nan
     half = Z * np.sqrt(variance) / (value * (1 - value))
-    logit = np.log(value / (1 - value))
-    low, high = 1 / (1 + np.exp(-(logit + np.array((-half, half)))))
+    low, high = expit(logit(value) + np.array((-half, half)))
     return value, float(low), float(high)
 
 

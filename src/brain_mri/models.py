@@ -1,17 +1,19 @@
-"""The two networks, as on the slides: grey levels in, probability of a tumour out."""
+"""The two networks, as on the slides: grey levels in, score of a tumour out."""
 
 from pathlib import Path
 
 import keras
 from keras import layers
 
-from brain_mri import hdf5
+from brain_mri import convolutions, hdf5, standardising
 from brain_mri.errors import InputError, writing
 
 # What a training stage writes into its folder; a .keras file would hold the clock.
 SCRATCH_FILE = "scratch.weights.h5"
 HEAD_FILE = "head.weights.h5"
 MARGIN = 2**20  # bytes that a file of weights holds beside them, at most
+# Minus ImageNet's mean of blue, green and red, as keras.applications.vgg16 has it.
+OFFSET = (-103.939, -116.779, -123.68)
 
 
 def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
@@ -24,11 +26,11 @@ def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
         dropout: share of the 128 units dropped in training, in [0, 1).
 
     Returns:
-        A model from images, shape (batch, image_size, image_size, 3) in [0, 255], to
-        the probability of a tumour, float32, shape (batch, 1).
+        A model from grey images, uint8, shape (batch, image_size, image_size), to the
+        score of a tumour, float32, shape (batch, 1), in [0, 1].
     """
     inputs = _image(image_size)
-    x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    x = layers.Rescaling(1 / 255, name="rescaling")(_rgb(inputs))
     for block, filters in enumerate((32, 64, 128, 256), start=1):
         x = layers.Conv2D(filters, 3, padding="same", name=f"block{block}_conv")(x)
         x = layers.LeakyReLU(name=f"block{block}_relu")(x)
@@ -41,26 +43,28 @@ def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(64, name="dense2")(x)
     x = layers.LeakyReLU(name="dense2_relu")(x)
-    return keras.Model(inputs, _probability(x), name="scratch")
+    return keras.Model(inputs, _score(x), name="scratch")
 
 
 def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
     """Build VGG-16's convolutions, frozen, under a small head that is trained.
 
     At 128 pixels: 14,879,041 parameters, of which 164,353 are trainable. VGG-16:
-    Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556. Its preprocessing (RGB
-    to BGR, ImageNet mean subtracted, not scaled) is part of the model.
+    Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556. Its preprocessing
+    (ImageNet's mean subtracted, not scaled; of grey images BGR is RGB) is part of it.
 
     Args:
         image_size: side of the square input in pixels, 32 or more.
         dropout: share of the 256 units dropped in training, in [0, 1).
 
     Returns:
-        A model from images, shape (batch, image_size, image_size, 3) in [0, 255], to
-        the probability of a tumour, float32, shape (batch, 1).
+        A model from grey images, uint8, shape (batch, image_size, image_size), to the
+        score of a tumour, float32, shape (batch, 1), in [0, 1].
     """
     inputs = _image(image_size)
-    x = keras.applications.vgg16.preprocess_input(inputs)
+    # a layer, for export; float32, as bfloat16 would round the difference
+    centred = layers.Rescaling(1.0, offset=OFFSET, dtype="float32", name="centring")
+    x = centred(_rgb(inputs))
     vgg = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
     for layer in vgg.layers:
         layer.trainable = False
@@ -68,7 +72,7 @@ def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
     x = layers.Dense(256, activation="relu", name="dense1")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(128, activation="relu", name="dense2")(x)
-    return keras.Model(inputs, _probability(x), name="vgg")
+    return keras.Model(inputs, _score(x), name="vgg")
 
 
 def backbone(vgg: keras.Model) -> keras.Model:
@@ -77,37 +81,18 @@ def backbone(vgg: keras.Model) -> keras.Model:
 
 
 def head(vgg: keras.Model) -> keras.Model:
-    """Return the trained part: 512 features to a probability; shares the layers."""
+    """Return the trained part: 512 features to a score; shares the layers."""
     return keras.Model(vgg.get_layer("features").output, vgg.output, name="head")
 
 
-def behind_offset(model: keras.Model) -> tuple[keras.Model, list[float]]:
-    """Split a network into an offset of each channel and what comes after it.
-
-    For export, which stumbles over the constant of VGG-16's preprocessing; of grey
-    images that preprocessing adds to each channel and does no more. The scratch network
-    has all inside layers: its offset is 0.
-
-    Returns:
-        The rest, which shares the model's layers, and the offset, shape (3,).
-    """
-    if model.name != "vgg":
-        return model, [0.0, 0.0, 0.0]
-    black = keras.ops.zeros((1, 1, 1, 3))
-    offset = keras.applications.vgg16.preprocess_input(black)
-    first = model.get_layer("block1_conv1")
-    rest = keras.Model(first.input, model.output, name=model.name)
-    return rest, keras.ops.convert_to_numpy(offset).ravel().tolist()
-
-
-def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras.Model:
+def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model:
     """Build a network by name and load its weights, for use and not for training.
 
     Args:
         name: scratch or vgg.
         image_size: side of the input it was trained for, in pixels.
-        convolutions: the file of VGG-16's convolutions; unused for scratch, which
-            has its own.
+        frozen: the file that `convolutions.write` made of VGG-16's convolutions;
+            unused for scratch, which has its own.
         trained: the folder that the training stage wrote.
 
     Raises:
@@ -118,11 +103,34 @@ def load(name: str, image_size: int, convolutions: Path, trained: Path) -> keras
         load_weights(model, trained / SCRATCH_FILE)
     elif name == "vgg":
         model = vgg16_classifier(image_size, dropout=0)
-        load_weights(backbone(model), convolutions)
+        load_convolutions(model, frozen)
         load_weights(head(model), trained / HEAD_FILE)
     else:
         raise InputError(f"expected network 'scratch' or 'vgg', got {name!r}")
     return model
+
+
+def load_convolutions(model: keras.Model, path: Path) -> None:
+    """Put what `convolutions.write` kept into a network that has those layers.
+
+    Raises:
+        InputError: the file is missing, damaged or something else.
+    """
+    for name, kernel, bias in convolutions.by_layer(convolutions.read(path)):
+        model.get_layer(name).set_weights([kernel, bias])
+
+
+def fold(head: keras.Model, scale: standardising.Scale) -> None:
+    """Let a head that was trained on standardised features take them as they are."""
+    first = head.get_layer("dense1")
+    kernel, bias = first.get_weights()
+    first.set_weights(standardising.folded(kernel, bias, scale))
+
+
+def divide_logit(model: keras.Model, temperature: float) -> None:
+    """Divide the logit of every score by a temperature, inside the last layer."""
+    last = model.get_layer("tumour")
+    last.set_weights([values / temperature for values in last.get_weights()])
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
@@ -162,9 +170,15 @@ def _shapes(layer: layers.Layer) -> list[tuple[int, ...]]:
 
 
 def _image(size: int) -> keras.KerasTensor:
-    return keras.Input((size, size, 3), name="image")
+    return keras.Input((size, size), dtype="uint8", name="image")
 
 
-def _probability(x: keras.KerasTensor) -> keras.KerasTensor:
-    # float32 also under mixed precision: a bfloat16 probability has two digits
+def _rgb(grey: keras.KerasTensor) -> keras.KerasTensor:
+    """Repeat the grey channel, so that both networks take the slides' three."""
+    one = layers.Reshape((*grey.shape[1:], 1), name="channel")(grey)
+    return layers.Concatenate(name="rgb")([one, one, one])
+
+
+def _score(x: keras.KerasTensor) -> keras.KerasTensor:
+    # float32 also under mixed precision: a bfloat16 score has two digits
     return layers.Dense(1, activation="sigmoid", dtype="float32", name="tumour")(x)

@@ -14,9 +14,9 @@ from brain_mri import arrays, lock, oddness, tables
 from brain_mri.errors import InputError
 from brain_mri.predicting import Likeness, Network
 
-DATA, MODELS = Path("data"), Path("models")
+DATA, MODELS, METRICS = Path("data"), Path("models"), Path("metrics")
 TRAIN, TEST = DATA / "split" / "train", DATA / "split" / "test"
-CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.weights.h5"}
+CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.npy"}
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,15 @@ class Trained:
     """Hold what the last run was made with.
 
     run: what DVC wrote of it. image_size: side of the input, px. threshold: of the
-    decision. champion: scratch or vgg. vgg_weights: imagenet or random. dataset: the
-    folder, and the MD5 that DVC gives it.
+    decision. calibrated: whether temperatures divide the logits. champion: scratch or
+    vgg. vgg_weights: imagenet or random. dataset: the folder, and the MD5 that DVC
+    gives it.
     """
 
     run: lock.Run
     image_size: int
     threshold: float
+    calibrated: bool
     champion: str
     vgg_weights: str
     dataset: str
@@ -60,6 +62,7 @@ def trained(root: Path, last: str = "compare") -> Trained:
             run=run,
             image_size=int(taken["image_size"]),
             threshold=float(taken["evaluate.threshold"]),
+            calibrated=bool(taken["evaluate.calibrate"]),
             champion=str(taken["model"]),
             vgg_weights=str(taken["vgg.weights"]),
             dataset=dataset[0],
@@ -88,22 +91,36 @@ def load(trained: Trained, name: str) -> Any:
     from brain_mri import models, training
 
     training.prepare(seed=0)  # nothing here is random; always float32
-    return models.load(name, trained.image_size, convolutions, folder)
+    model = models.load(name, trained.image_size, convolutions, folder)
+    models.divide_logit(model, temperature(trained, name))
+    return model
+
+
+def temperature(trained: Trained, name: str) -> float:
+    """Return what divides the logits of a network of the last run; 1 for nothing.
+
+    Raises:
+        InputError: its metrics are not there or of another run.
+    """
+    if not trained.calibrated:
+        return 1.0
+    path = trained.run.output(METRICS / f"{name}.json")
+    return float(tables.read_json(path)["temperature"])
 
 
 def network(model: Any) -> Network:
     """Make a loaded Keras model ready to be asked for scores and heat maps."""
-    from brain_mri import explain, training
+    from brain_mri import explain
 
     def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        found = model.predict_on_batch(training.to_rgb(crops))
+        found = model.predict_on_batch(crops)
         return np.asarray(found, np.float32)[:, 0]
 
     def heat(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         unlabelled = pd.DataFrame({"y_true": np.zeros(len(crops), np.int64)})
         part = arrays.Packed(crops, unlabelled)
         layer = explain.LAST_MAPS[model.name]
-        maps = explain.heatmaps(model, part, training.to_rgb, layer)
+        maps = explain.heatmaps(model, part, layer)
         # each by itself: a picture must not depend on those beside it
         return np.concatenate([explain.to_grey(one[np.newaxis]) for one in maps])
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
 
+from brain_mri.resizing import longest_side, resize
+
 Grey = npt.NDArray[np.uint8]
 
 # Letters, sought at one size of the whole image.
@@ -21,7 +23,7 @@ LETTER_AREA = 5  # px, of ink
 MAX_STRETCH = 0.36  # of the logarithm of the height: capitals beside small letters
 LETTERS = 3  # in a row
 
-# Edges, by direction in each cell of the crop: Dalal and Triggs 2005.
+# Edges, by direction in each cell of the crop.
 EDGE_SIDE = 64  # px
 CELL = 8  # px
 DIRECTIONS = 8
@@ -40,10 +42,7 @@ def has_letters(grey: Grey) -> bool:
     Three bright marks as thin as writing, of one height, on one line and close to each
     other. Dark letters on a bright ground are not found.
     """
-    scale = TEXT_SIDE / max(grey.shape)
-    height, width = (max(1, round(side * scale)) for side in grey.shape)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    sized = cv2.resize(grey, (width, height), interpolation=way)
+    sized = longest_side(grey, TEXT_SIDE)
     thin = cv2.morphologyEx(sized, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE)))
     ink = (thin > STROKE_CONTRAST).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
@@ -58,22 +57,35 @@ def features(crop: Grey, aspect: float) -> npt.NDArray[np.float32]:
         aspect: of the box that was cut out, width / height.
 
     Returns:
-        Strength by cell and direction, of unit length in each cell, and the weighted
-        logarithm of the aspect: shape (513,).
+        What `edges` returns and the weighted logarithm of the aspect: shape (513,).
     """
-    small = cv2.resize(crop, (EDGE_SIDE, EDGE_SIDE), interpolation=cv2.INTER_AREA)
+    shape = np.float32(ASPECT_WEIGHT * np.log(aspect))
+    return np.append(edges(crop), shape).astype(np.float32)
+
+
+def edges(crop: Grey) -> npt.NDArray[np.float32]:
+    """Describe where the edges of a square crop run.
+
+    A histogram of oriented gradients: Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177.
+
+    Returns:
+        Strength by cell and direction, of unit length in each cell, shape (512,).
+    """
+    small = resize(crop, EDGE_SIDE, EDGE_SIDE)
     dx, dy = (
         cv2.Sobel(small.astype(np.float32), cv2.CV_32F, *order)
         for order in ((1, 0), (0, 1))
     )
-    turn = np.mod(np.arctan2(dy, dx), np.pi) / np.pi  # an edge has no sign
-    direction = np.minimum((turn * DIRECTIONS).astype(int), DIRECTIONS - 1)
+    # An edge has no sign. Upright, level and diagonal edges lie in the middle of a
+    # direction: the borders have irrational slopes, so whole numbers never hit them and
+    # no direction hangs on the last bit of a processor.
+    turn = np.arctan2(dy.astype(np.float64), dx.astype(np.float64)) / np.pi
+    direction = np.floor(turn * DIRECTIONS + 0.5).astype(int) % DIRECTIONS
     rows, cols = np.indices(small.shape) // CELL
     cells = np.zeros((EDGE_SIDE // CELL, EDGE_SIDE // CELL, DIRECTIONS), np.float32)
     np.add.at(cells, (rows, cols, direction), np.hypot(dx, dy))
     cells /= np.linalg.norm(cells, axis=2, keepdims=True) + NOISE
-    shape = np.float32(ASPECT_WEIGHT * np.log(aspect))
-    return np.append(cells.ravel(), shape).astype(np.float32)
+    return cells.ravel()
 
 
 def distances(
@@ -92,12 +104,13 @@ def distances(
     if len(names) <= NEIGHBOURS:
         return np.zeros(len(groups))
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute")
-    gaps, found = search.fit(described[first]).kneighbors(described)
+    exact = described.astype(np.float64)  # or a flag might hang on the last bit
+    gaps, found = search.fit(exact[first]).kneighbors(exact)
     # of six neighbours at most one is the own group: it, or else the sixth, falls away
     own = names[found] == groups[:, None]
     own[~own.any(axis=1), NEIGHBOURS] = True
     others = gaps[~own].reshape(len(groups), NEIGHBOURS)
-    return np.round(others.mean(axis=1, dtype=np.float64), 3)
+    return np.round(others.mean(axis=1), 3)
 
 
 def distances_to(
@@ -109,9 +122,10 @@ def distances_to(
         reference: `features` of five images or more, one a group, shape (m, d).
         described: those of the images in question, shape (n, d).
     """
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(reference)
-    gaps, _ = search.kneighbors(described)
-    return np.round(gaps.mean(axis=1, dtype=np.float64), 3)
+    search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")
+    search.fit(reference.astype(np.float64))
+    gaps, _ = search.kneighbors(described.astype(np.float64))
+    return np.round(gaps.mean(axis=1), 3)
 
 
 def fence(values: npt.NDArray[np.float64]) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from brain_mri.cropping import Box
+from brain_mri.resizing import resize
 
 TILE = 128  # px a side of each picture in a strip, whatever the size of the image
 GAP = 4  # px between them
@@ -51,8 +52,7 @@ def data_uri(content: bytes) -> str:
 
 def tile(image: Grey, side: int = TILE) -> Grey:
     """Bring a square image to `side` px."""
-    how = cv2.INTER_AREA if len(image) > side else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(image, (side, side), interpolation=how), np.uint8)
+    return resize(image, side, side)
 
 
 def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
@@ -60,7 +60,7 @@ def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
     height, width = image.shape
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = _rgb(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA)))
+    small = _rgb(resize(image, *size))
     corners = [round(edge * scale) for edge in (box.x0, box.y0, box.x1, box.y1)]
     x0, y0 = corners[0], corners[1]
     x1, y1 = min(corners[2], size[0]) - 1, min(corners[3], size[1]) - 1
@@ -73,7 +73,7 @@ def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
 
 def heated(image: Grey, heat: Grey, side: int = TILE) -> Rgb:
     """Lay a heat map, 0-255, over an image: where it is 0 the image stays as it is."""
-    hot = np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
+    hot = resize(heat, side, side)
     share = (0.65 * hot / 255)[..., np.newaxis]
     mixed = _rgb(tile(image, side)) * (1 - share) + HEAT[hot] * share
     return np.round(mixed).astype(np.uint8)

@@ -31,7 +31,7 @@ Scores = npt.NDArray[np.float32]
 class Network:
     """Hold a trained network, by name.
 
-    score: crops, uint8 (n, size, size), to probabilities, shape (n,).
+    score: crops, uint8 (n, size, size), to scores in [0, 1], shape (n,).
     heat: the same crops to heat maps, uint8, shape (n, height, width), each scaled by
         itself; none where the network cannot be looked into.
     """
@@ -180,7 +180,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     notes = {
         "no head found": "frame kept" in box.flags,
         "nearly blank": crop.std() < NEARLY_BLANK,
-        f"head under {size} px": min(box.x1 - box.x0, box.y1 - box.y0) < size,
+        f"head under {size} px": box.shorter < size,
         "letters in the image": oddness.has_letters(grey),
     }
     return _Prepared(

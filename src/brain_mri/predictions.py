@@ -1,6 +1,6 @@
 """Predictions as they are kept: a row an image, by image id, without file names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
 # Score from which the verdict, and a null baseline, calls a tumour; a network otherwise
 # does so from `evaluate.threshold` on.
 VERDICT_THRESHOLD = 0.5
-ALLOWED = {"part": ("val", "test"), "y_true": (0, 1), "y_pred": (0, 1)}
+EVALUATED = ("val", "test")  # the parts that a network answers for
+TRAINED = ("train",)  # the part that it learnt from
 
 
 def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -41,12 +42,12 @@ def arrays(
     )
 
 
-def rounded(probability: float) -> float:
+def rounded(score: float) -> float:
     """Keep 7 significant digits, as many as float32 has.
 
     Fewer decimals would lose a rank among tiny scores.
     """
-    return float(f"{probability:.7g}")
+    return float(f"{score:.7g}")
 
 
 def table(
@@ -56,7 +57,7 @@ def table(
 
     Args:
         outputs: for each part, its index (image_id, group, y_true) and the model's
-            probabilities, shape (n, 1).
+            scores, shape (n, 1).
         threshold: y_score from which an image is called a tumour.
 
     Returns:
@@ -64,13 +65,13 @@ def table(
         image in each part.
 
     Raises:
-        InputError: a probability is NaN or infinite.
+        InputError: a score is NaN or infinite.
     """
     tables = []
-    for part, (index, probability) in outputs.items():
+    for part, (index, scores) in outputs.items():
         table = index[["image_id", "group", "y_true"]].copy()
         table.insert(2, "part", part)
-        table["y_score"] = [rounded(p) for p in probability[:, 0]]
+        table["y_score"] = [rounded(score) for score in scores[:, 0]]
         odd = table[~np.isfinite(table["y_score"])]
         if len(odd):
             raise InputError(
@@ -82,15 +83,19 @@ def table(
     return pd.concat(tables, ignore_index=True)
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path, parts: Sequence[str] = EVALUATED) -> pd.DataFrame:
     """Read a predictions file, which a person may have edited, and check it.
+
+    Args:
+        path: the file.
+        parts: those that it may be about.
 
     Raises:
         InputError: the file is missing; a column is missing; a label or score is out
             of range or no number; an image stands there twice; a group lies in both
             parts, or lacks the image that it is named after.
     """
-    return _checked(tables.read_csv(path), path)
+    return _checked(tables.read_csv(path), path, parts)
 
 
 def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
@@ -100,7 +105,9 @@ def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
         raise InputError(f"{path}: expected a column 'baseline', found none")
     _check_filled(together, path)
     return {
-        str(name): _checked(rows.drop(columns="baseline").reset_index(drop=True), path)
+        str(name): _checked(
+            rows.drop(columns="baseline").reset_index(drop=True), path, EVALUATED
+        )
         for name, rows in together.groupby("baseline", sort=False)
     }
 
@@ -115,7 +122,9 @@ def miscalled(predictions: pd.DataFrame, threshold: float) -> list[str]:
     ]
 
 
-def _checked(predictions: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _checked(
+    predictions: pd.DataFrame, path: Path, parts: Sequence[str]
+) -> pd.DataFrame:
     """Return the predictions with numbers as numbers, however they were written."""
     _check_filled(predictions, path)
     numbers = predictions.assign(
@@ -124,7 +133,10 @@ def _checked(predictions: pd.DataFrame, path: Path) -> pd.DataFrame:
             for column in ("y_true", "y_score", "y_pred")
         }
     )
-    for column, allowed in ALLOWED.items():
+    known: dict[str, Sequence[object]] = {"part": parts}
+    for column, allowed in (
+        known | dict.fromkeys(("y_true", "y_pred"), (0, 1))
+    ).items():
         odd = predictions[~numbers[column].isin(allowed)]
         _refuse(odd, column, " or ".join(map(str, allowed)), path)
     odd = predictions[~numbers["y_score"].between(0, 1)]  # NaN is not between either
@@ -156,7 +168,7 @@ def _check_groups(predictions: pd.DataFrame, path: Path) -> None:
     parts = predictions.groupby("group")["part"].nunique()
     if (parts > 1).any():
         raise InputError(
-            f"{path}: group {parts.idxmax()} lies in val and in test, which would leak"
+            f"{path}: group {parts.idxmax()} lies in two parts, which would leak"
         )
     standing = one_per_group(predictions)["group"]
     lost = predictions[~predictions["group"].isin(standing)]

@@ -1,9 +1,9 @@
 """Recompute what follows from the predictions, and compare it with what is stored.
 
 Only the predictions take a network to make. All that metrics/ says of a classifier
-beside them follows from them, and so do the counts of the parts that are predicted: a
-number edited by hand does not fit them any more. What they do not give: the counts of
-the audit and of the training part, and how a training went.
+beside them follows from them, and so do the counts of the parts: a number edited by
+hand does not fit them any more. What they do not give: the counts of the audit, the
+temperature of a calibration, and how a training went.
 """
 
 import csv
@@ -38,6 +38,7 @@ def differences(
     *,
     model: Literal["scratch", "vgg"],
     threshold: Proportion,
+    calibrate: bool,
     weights: Literal["imagenet", "random"],
 ) -> list[str]:
     """Say where the files of a folder differ from what its predictions give.
@@ -46,6 +47,8 @@ def differences(
         metrics: the folder.
         model: the champion.
         threshold: y_score from which an image is called a tumour.
+        calibrate: whether a temperature divided the logits; which, is not recomputed,
+            for the scores that it was fitted to are not kept.
         weights: where VGG-16's come from.
 
     Returns:
@@ -58,25 +61,36 @@ def differences(
         name: predictions.read(metrics / f"{name}_predictions.csv")
         for name in predictions.NETWORKS
     }
+    trained = {
+        name: predictions.read(
+            metrics / f"{name}_train_predictions.csv", predictions.TRAINED
+        )
+        for name in predictions.NETWORKS
+    }
     nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
     expected: dict[str, Mapping[str, object] | pd.DataFrame] = {
         "baselines.json": baselines.by_baseline(nulls),
-        "comparison.json": comparison.compare(tested, nulls, weights),
+        "comparison.json": comparison.compare(tested, nulls, trained, weights),
         "selected.json": comparison.selected(tested[model], model, threshold),
         "statistics.csv": scoring.statistics(tested, nulls, threshold),
     }
     for name, table in tested.items():
-        expected |= of_network(name, table, threshold)
-    lines = {
-        name: unlike(stored(metrics / name), leaves(content))
-        for name, content in expected.items()
-    }
-    counted = leaves(of_split(tested["scratch"]))
-    given = stored(metrics / "split.json")  # it says more, which no prediction gives
-    found = {key: given[key] for key in counted if key in given}
-    lines["split.json"] = unlike(found, counted)
+        summary = stored(metrics / f"{name}.json")
+        divisor = summary.get("temperature") if calibrate else 1.0
+        expected |= of_network(name, table, threshold, divisor)
+    parts = pd.concat([tested["scratch"], trained["scratch"]])
+    expected["split.json"] = of_split(parts)
+    lines = {}
+    for name, content in expected.items():
+        wanted, found = leaves(content), stored(metrics / name)
+        if name == "split.json":  # it says more, which no prediction gives
+            found = {key: value for key, value in found.items() if key in wanted}
+        lines[name] = unlike(found, wanted)
     for name, table in tested.items():
         lines[f"{name}_predictions.csv"] = predictions.miscalled(table, threshold)
+        lines[f"{name}_train_predictions.csv"] = predictions.miscalled(
+            trained[name], predictions.VERDICT_THRESHOLD
+        )
     lines["baselines_predictions.csv"] = predictions.miscalled(
         pd.concat(nulls.values()), predictions.VERDICT_THRESHOLD
     )
@@ -86,12 +100,13 @@ def differences(
 
 
 def of_network(
-    name: str, table: pd.DataFrame, threshold: float
+    name: str, table: pd.DataFrame, threshold: float, temperature: float | None
 ) -> dict[str, Mapping[str, object] | pd.DataFrame]:
     """Return what the files of one network must hold, as stage evaluate has it."""
     test = table[table["part"] == "test"]
     return {
-        f"{name}.json": scoring.by_part(table, threshold),
+        f"{name}.json": {"temperature": temperature}
+        | scoring.by_part(table, threshold),
         f"{name}_roc.csv": curves.roc_points(test),
         f"{name}_confusion.csv": curves.confusion_rows(test, images.CLASSES),
     }

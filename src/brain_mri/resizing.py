@@ -1,0 +1,35 @@
+"""Bring an image to another size: the one function for every place that does so."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Grey = npt.NDArray[np.uint8]
+
+
+def resize(grey: Grey, width: int, height: int) -> Grey:
+    """Resize an image, uint8 (rows, columns), to (height, width), each axis by itself.
+
+    An axis that shrinks is averaged over areas, so that nothing is skipped. One that
+    grows is interpolated by cubics (Keys 1981, doi:10.1109/TASSP.1981.1163711): the
+    area method would repeat pixels there, and small images would be told by that.
+    """
+    rows, columns = grey.shape
+    smaller = cv2.resize(
+        grey,
+        (min(width, columns), min(height, rows)),
+        interpolation=cv2.INTER_AREA,
+    )
+    # Pillow's cubics are computed in whole numbers, the same on every processor
+    larger = Image.fromarray(np.asarray(smaller, np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    return np.asarray(larger)
+
+
+def longest_side(grey: Grey, side: int) -> Grey:
+    """Resize an image so that its longer side is `side` px, in proportion."""
+    scale = side / max(grey.shape)
+    height, width = (max(1, round(length * scale)) for length in grey.shape)
+    return resize(grey, width, height)
