@@ -129,7 +129,7 @@ def test_the_convolutions_take_what_training_takes_at_once():
         (
             "train_scratch",
             {"lr": 0.1, "batch_size": 8, "seed": 1, "epochs": 1, "dropout": 0.5}
-            | {"threads": 1},
+            | {"lr_scale": 1.0, "weight_decay": 0.0},
             "batch_size: training on 2 images of 32 pixels",
         ),
         ("vgg_features", {}, "convolutions of VGG-16 need about"),
@@ -143,9 +143,9 @@ def test_a_stage_refuses_before_it_begins(stage, numbers, told, tmp_path, monkey
     main = pipeline.load_main(ROOT / "stages" / f"{stage}.py")
     part, out = tmp_path / "part", tmp_path / "out"
     paths = [part, part, out, out]
-    paths = paths if stage == "train_scratch" else [out, *paths]
+    paths = [*paths, out] if stage == "train_scratch" else [out, *paths]
     with pytest.raises(InputError, match=told):
-        main(*paths, precision="float32", **numbers)
+        main(*paths, precision="float32", threads=1, **numbers)
     assert not out.exists()
 
 

@@ -104,7 +104,7 @@ def test_letters_are_seen_beside_a_head_and_on_it(heads, text):
 
 
 def test_hardly_a_phantom_seems_written_on(heads):
-    assert sum(oddness.has_letters(head) for head in heads) <= 1
+    assert sum(oddness.has_letters(head) for head in heads) <= 2  # of 40
 
 
 @pytest.mark.parametrize("shape", [(100, 80), (3000, 4000), (20, 5000)])

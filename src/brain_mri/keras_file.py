@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -82,7 +83,8 @@ def _download(url: str, path: Path, md5: str, timeout: float) -> None:
             + _by_hand(url, path)
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # not there, or no folder that it could be in
+            part.unlink()
 
 
 def _remove_stale(path: Path) -> None:
