@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import arrays, images, params, pipeline, tables
+from brain_mri import arrays, images, params, pipeline, recompute, tables, temperature
 
 ALL_STAGES = [
     "phantom",
@@ -491,3 +491,37 @@ def test_shrinking_changes_no_name(tmp_path):
     folder = copy_project(tmp_path / "clone")
     shrink(folder)
     run(folder, "brain-mri", "params")
+
+
+def test_calibrated_scores_are_the_raw_ones_with_logits_divided(clean):
+    """In the tables, in what `predict` says, and without a word about who is right."""
+    before = {
+        m: tables.read_csv(clean / "metrics" / f"{m}_predictions.csv")
+        for m in ("scratch", "vgg")
+    }
+    raw = json.loads((clean / "metrics" / "vgg.json").read_text())
+    change(clean, "evaluate.calibrate", True)
+    assert would_run(clean) == ["evaluate@scratch", "evaluate@vgg", "report"]
+    run(clean, "dvc", "repro", "compare")
+    for model, table in before.items():
+        kept = json.loads((clean / "metrics" / f"{model}.json").read_text())
+        divisor = kept["temperature"]
+        assert divisor == temperature.fitted(table) != 1
+        after = tables.read_csv(clean / "metrics" / f"{model}_predictions.csv")
+        expected = temperature.divided(table["y_score"], divisor)
+        assert np.allclose(after["y_score"], expected, atol=1e-5)
+        assert (after["y_pred"] == table["y_pred"]).all()
+    assert kept["test"]["roc_auc"] == raw["test"]["roc_auc"]
+    assert kept["val"]["log_loss"] <= raw["val"]["log_loss"] + 1e-6
+    values = params.load(clean / "params.yaml")
+    given = params.arguments(recompute.differences, ("evaluate", "vgg"), values)
+    assert recompute.differences(clean / "metrics", **given) == []
+    asked = ("predict", "data/phantom/yes", "--model", "vgg", "--format", "json")
+    told = run(clean, "brain-mri", *asked)
+    assert "no probability" not in told.stderr
+    files = tables.read_csv(clean / "data" / "manifest.csv").set_index("image_id")
+    said = {row["file"]: row["vgg"]["score"] for row in json.loads(told.stdout)}
+    tested = after[after["part"] == "test"]
+    for image_id, score in zip(tested["image_id"], tested["y_score"], strict=True):
+        file = f"data/phantom/{files.loc[image_id, 'file']}"
+        assert file not in said or abs(said[file] - score) < 1e-6
