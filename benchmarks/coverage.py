@@ -25,7 +25,7 @@ from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score
 from tqdm import tqdm
 
-from brain_mri import intervals
+from brain_mri.evidence import intervals
 
 LEAST_COVERAGE = 0.93  # mean over the settings of a line
 MOST_ERRORS = 0.065  # in every setting

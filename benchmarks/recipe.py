@@ -24,8 +24,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from brain_mri import arrays, models, standardising, training
-from brain_mri.arrays import Packed
+from brain_mri.files import arrays
+from brain_mri.files.arrays import Packed
+from brain_mri.networks import models, standardising, training
 
 SEED, FOLDS, THREADS = 7, 5, 2
 LR, BATCH_SIZE, DROPOUT = 1e-3, 32, 0.5  # as params.yaml has them

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from _stage import run
 from annotated_types import MinLen
 
-from brain_mri import auditing, classes, groups, review, tables
+from brain_mri.dataset import auditing, classes, groups, review
 from brain_mri.errors import shown
+from brain_mri.files import tables
 from brain_mri.params import Folders, WholeShare
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri import arrays
+from brain_mri.files import arrays
 from brain_mri.params import NonNegative, Seed, Share
 
 
@@ -21,7 +21,8 @@ def main(
     seed: Seed,
     threads: NonNegative,
 ) -> None:
-    from brain_mri import augmentation, training  # loads TensorFlow
+    from brain_mri.imaging import augmentation  # loads TensorFlow
+    from brain_mri.networks import training  # loads TensorFlow
 
     training.prepare(seed, threads=threads)
     originals = arrays.read(train)

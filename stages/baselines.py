@@ -4,7 +4,8 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri import arrays, baselines, predictions, tables
+from brain_mri.evidence import baselines
+from brain_mri.files import arrays, predictions, tables
 from brain_mri.params import Seed
 
 

@@ -5,7 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import comparison, predictions, scoring, tables
+from brain_mri.evidence import comparison, scoring
+from brain_mri.files import predictions, tables
 from brain_mri.params import Proportion
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 from _stage import run
 from annotated_types import Ge, Le, MinLen
 
-from brain_mri import cropping, tables
+from brain_mri.files import tables
+from brain_mri.imaging import cropping
 
 
 def main(

@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 from _stage import run
 
-from brain_mri import arrays, curves, images, predictions, scoring, tables, temperature
+from brain_mri.evidence import curves, scoring, temperature
+from brain_mri.files import arrays, predictions, tables
+from brain_mri.imaging import decoding
 from brain_mri.params import NonNegative, Proportion
 
 
@@ -25,7 +27,7 @@ def main(
     calibrate: bool,
     threads: NonNegative,
 ) -> None:
-    from brain_mri import explain, models, training  # loads TensorFlow
+    from brain_mri.networks import gradcam, models, training  # loads TensorFlow
 
     training.prepare(seed=0, threads=threads)  # not random; always float32
     parts = {"val": arrays.read(val), "test": arrays.read(test)}
@@ -47,9 +49,9 @@ def main(
     tables.write_json(metrics, {"temperature": divisor, **by_part})
     tested = table[table["part"] == "test"]
     tables.write_csv(roc, curves.roc_points(tested))
-    tables.write_csv(confusion, curves.confusion_rows(tested, images.CLASSES))
-    maps = explain.heatmaps(model, parts["test"], explain.LAST_MAPS[name])
-    arrays.write(explanations, parts["test"].index, [explain.to_grey(maps)])
+    tables.write_csv(confusion, curves.confusion_rows(tested, decoding.CLASSES))
+    maps = gradcam.heatmaps(model, parts["test"], gradcam.LAST_MAPS[name])
+    arrays.write(explanations, parts["test"].index, [gradcam.to_grey(maps)])
 
 
 if __name__ == "__main__":

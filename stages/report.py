@@ -4,12 +4,12 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri import report
+from brain_mri.report import page
 
 
 def main(parameters: Path, data: Path, metrics: Path, out: Path) -> None:
-    known = report.pipeline_parameters(parameters)
-    report.write(report.Results(Path(known["dataset"]), data, metrics, known), out)
+    known = page.pipeline_parameters(parameters)
+    page.write(page.Results(Path(known["dataset"]), data, metrics, known), out)
     print(f"report: {out / 'index.html'}")
 
 

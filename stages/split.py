@@ -4,7 +4,9 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri import arrays, freezing, images, splitting, tables
+from brain_mri.dataset import freezing, splitting
+from brain_mri.files import arrays, tables
+from brain_mri.imaging import decoding
 from brain_mri.params import Proportion, Seed
 
 
@@ -27,7 +29,7 @@ def main(
     kept = freezing.keep(audited, frozen)
     groups = audited[["image_id", "group"]]
     split = tables.read_csv(crop_table).merge(groups, on="image_id", validate="1:1")
-    split["y_true"] = split["label"].map(images.CLASSES.index)
+    split["y_true"] = split["label"].map(decoding.CLASSES.index)
     split["part"] = splitting.assign_parts(
         split, kept, test_size=test_size, val_size=val_size, seed=seed
     )
@@ -42,7 +44,7 @@ def main(
         arrays.write(
             parts / part,
             rows[["image_id", "group", "y_true"]],
-            (images.read_png(cropped / file)[None] for file in rows["file"]),
+            (decoding.read_png(cropped / file)[None] for file in rows["file"]),
         )
     tables.write_csv(table, split[["image_id", "group", "y_true", "part"]])
     tables.write_json(summary, counts)

@@ -5,7 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays, memory, tables
+from brain_mri.files import arrays, tables
+from brain_mri.networks import memory
 from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
@@ -30,7 +31,7 @@ def main(
     size = images.values.shape[1]
     memory.check_training(len(images.index), size, batch_size, precision)
 
-    from brain_mri import fitted, models, training  # loads TensorFlow
+    from brain_mri.networks import models, training, training_scores  # loads TensorFlow
 
     training.prepare(seed, precision, threads)
     training.hint(precision)
@@ -47,7 +48,7 @@ def main(
     )
     models.save_weights(model, trained / models.SCRATCH_FILE)
     tables.write_csv(history, curve)
-    tables.write_csv(scores, fitted.score_originals(model, images))
+    tables.write_csv(scores, training_scores.score_originals(model, images))
 
 
 if __name__ == "__main__":

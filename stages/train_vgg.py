@@ -5,7 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays, standardising, tables
+from brain_mri.files import arrays, tables
+from brain_mri.networks import standardising
 from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
@@ -26,7 +27,7 @@ def main(
     seed: Seed,
     threads: NonNegative,
 ) -> None:
-    from brain_mri import fitted, models, training  # loads TensorFlow
+    from brain_mri.networks import models, training, training_scores  # loads TensorFlow
 
     training.prepare(seed, precision, threads)
     # 32 pixels are the least; the head is the same at every image size
@@ -48,7 +49,7 @@ def main(
     models.fold(head, scale)
     models.save_weights(head, trained / models.HEAD_FILE)
     tables.write_csv(history, curve)
-    tables.write_csv(scores, fitted.score_originals(head, features))
+    tables.write_csv(scores, training_scores.score_originals(head, features))
 
 
 if __name__ == "__main__":

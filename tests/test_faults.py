@@ -16,17 +16,11 @@ import pytest
 import yaml
 from conftest import SHRUNK, commit, copy_project, run, shrink
 
-from brain_mri import (
-    arrays,
-    errors,
-    figures,
-    images,
-    params,
-    phantoms,
-    pipeline,
-    tables,
-)
+from brain_mri import errors, params, phantoms, pipeline
 from brain_mri.errors import InputError
+from brain_mri.files import arrays, tables
+from brain_mri.imaging import decoding
+from brain_mri.report import figures
 
 fcntl = pytest.importorskip("fcntl")
 INDEX = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"], "y_true": [0, 1]})
@@ -281,7 +275,7 @@ WRITERS = {
     "t.csv": lambda path: tables.write_csv(path, pd.DataFrame({"n": range(9999)})),
     "s.json": lambda path: tables.write_json(path, {"n": [*range(9999)]}),
     "values.npy": lambda path: arrays.write(path.parent, INDEX, [np.zeros((2, 9999))]),
-    "c.png": lambda path: images.write_png(
+    "c.png": lambda path: decoding.write_png(
         path, np.random.default_rng(0).integers(0, 255, (99, 99), dtype=np.uint8)
     ),
     "f.png": write_figure,
@@ -328,7 +322,7 @@ def test_phantoms_on_a_full_disk_are_one_line(tmp_path):
 
 
 def test_weights_on_a_full_disk_are_one_line(tmp_path, capfd):
-    from brain_mri import models
+    from brain_mri.networks import models
 
     network = models.scratch_cnn(32, 0)
     with small_disk(100_000), pytest.raises(InputError, match="free space") as error:
@@ -342,7 +336,7 @@ def test_weights_on_a_full_disk_are_one_line(tmp_path, capfd):
 
 def test_weights_take_no_more_room_than_was_claimed(tmp_path):
     """Else a disk could fill after all, in the middle of HDF5's work."""
-    from brain_mri import models
+    from brain_mri.networks import models
 
     network = models.backbone(models.vgg16_classifier(32, 0))
     models.save_weights(network, tmp_path / "b.weights.h5")

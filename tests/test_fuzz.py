@@ -20,9 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from brain_mri import auditing, cropping, freezing, params, review, tables
+from brain_mri import params
+from brain_mri.dataset import auditing, freezing, review
 from brain_mri.errors import InputError
-from brain_mri.images import ImageError, decode
+from brain_mri.files import tables
+from brain_mri.imaging import cropping
+from brain_mri.imaging.decoding import ImageError, decode
 from brain_mri.phantoms import write_phantoms
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from conftest import ROOT, run
 
-from brain_mri import networks, params, pipeline, rules
+from brain_mri import params, pipeline
+from brain_mri.gate import rules
+from brain_mri.predict import last_run
 
 STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
 VALUES = params.load(ROOT / "params.yaml")
@@ -177,7 +179,7 @@ def test_the_committed_parameters_are_good():
 def test_predict_loads_the_weights_that_were_evaluated():
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["evaluate"]
     named = {key: item["convolutions"] for key, item in graph["foreach"].items()}
-    found = {key: path.as_posix() for key, path in networks.CONVOLUTIONS.items()}
+    found = {key: path.as_posix() for key, path in last_run.CONVOLUTIONS.items()}
     assert found == named
 
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import params, tables
+from brain_mri import params
+from brain_mri.files import tables
 from brain_mri.phantoms import write_phantoms
 
 NAMES = [

@@ -4,8 +4,9 @@ import pytest
 from annotated_types import Ge
 from ruamel.yaml import YAML, YAMLError
 
-from brain_mri import params, rules
+from brain_mri import params
 from brain_mri.errors import InputError
+from brain_mri.gate import rules
 
 
 def feed(

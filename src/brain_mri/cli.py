@@ -12,23 +12,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from brain_mri import (
-    answers,
-    classes,
-    datasets,
-    exporting,
-    freezing,
-    gate,
-    params,
-    pipeline,
-    predicting,
-    splitting,
-    tables,
-    use,
-    wording,
-)
+from brain_mri import params, pipeline
+from brain_mri.dataset import adding, classes, freezing, splitting
 from brain_mri.errors import InputError
-from brain_mri.predictions import NETWORKS
+from brain_mri.evidence import wording
+from brain_mri.files import tables
+from brain_mri.files.predictions import NETWORKS
+from brain_mri.gate import checks
+from brain_mri.predict import formats, images, onnx_model, sources
 
 app = typer.Typer(
     epilog="Example: brain-mri add ~/scans. Each command has its own examples: "
@@ -122,8 +113,8 @@ def check(
     check.
     """
     with clear_errors(status=2):
-        rows = gate.check(ROOT, against)
-        report = f"{gate.table(rows)}\n\n{gate.verdict(rows)}"
+        rows = checks.check(ROOT, against)
+        report = f"{checks.table(rows)}\n\n{checks.verdict(rows)}"
         typer.echo(report)
         if against is None:
             typer.echo("Drops are not checked without --against REV.")
@@ -188,18 +179,18 @@ def predict(
     with clear_errors(status=2):
         if sys.stdout is None or sys.stderr is None:
             raise InputError("expected an open stdout and stderr, found one closed")
-        files = predicting.find(paths, aside=explain)
+        files = images.find(paths, aside=explain)
         if not files:
             raise InputError(f"{paths[0]}: expected images, found no file")
         if onnx:
-            asked = use.exported(onnx, model, explain)
+            asked = sources.exported(onnx, model, explain)
         else:
-            asked = use.from_project(ROOT, model, explain)
+            asked = sources.from_project(ROOT, model, explain)
         limit = asked.threshold if threshold is None else threshold
         for warning in asked.warnings(limit):
             typer.echo(warning, err=True)
-        seen = predicting.Tally()
-        found = predicting.predict(
+        seen = images.Tally()
+        found = images.predict(
             files,
             asked.networks,
             asked.image_size,
@@ -208,7 +199,7 @@ def predict(
             asked.caveats,
         )
         names = [network.name for network in asked.networks]
-        for line in answers.FORMS[form](seen.count(found), names, limit):
+        for line in formats.FORMS[form](seen.count(found), names, limit):
             typer.echo(line)
     if seen.unread:
         typer.echo(f"{seen.unread} of {len(files)} could not be read", err=True)
@@ -232,12 +223,12 @@ def export(
     Example: brain-mri export --out exported
     """
     with clear_errors():
-        parity = use.export(ROOT, model, out)
+        parity = sources.export(ROOT, model, out)
         typer.echo(
             f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}\n"
             f"Largest difference from Keras on {parity['images']} test images: "
             f"{parity['largest_difference']:.1e}\n"
-            f"Next: brain-mri predict IMAGE --onnx {out / exporting.MODEL}"
+            f"Next: brain-mri predict IMAGE --onnx {out / onnx_model.MODEL}"
         )
 
 
@@ -255,7 +246,7 @@ def add(
     Example: brain-mri add ~/scans --name ward7
     """
     with clear_errors():
-        name = datasets.check_name(name or datasets.default_name(path))
+        name = adding.check_name(name or adding.default_name(path))
         add_folder(path, name, class_folders())
 
 
@@ -270,8 +261,8 @@ def fetch() -> None:
         import kagglehub
 
         folders = class_folders()
-        folder = Path(kagglehub.dataset_download(datasets.KAGGLE))
-        datasets.check_count(folder, folders, datasets.KAGGLE_FILES)
+        folder = Path(kagglehub.dataset_download(adding.KAGGLE))
+        adding.check_count(folder, folders, adding.KAGGLE_FILES)
         add_folder(folder, "brain-mri", folders)
 
 
@@ -304,7 +295,7 @@ def class_folders() -> dict[str, str]:
 def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
     """Copy a folder to data/raw/`name`, let DVC track it, say how to go on."""
     target = RAW / name
-    left_out = datasets.copy_dataset(path, target, folders)
+    left_out = adding.copy_dataset(path, target, folders)
     for file, reason in left_out.items():
         typer.echo(f"left out {file}: {reason}", err=True)
     if unnamed := sorted(set(classes.subfolders(path)) - set(folders)):
@@ -313,7 +304,7 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
             f"{classes.listed(unnamed)}",
             err=True,
         )
-    files = datasets.track(target)
+    files = adding.track(target)
     typer.echo(
         f"{files} files in {target}, {len(left_out)} left out. To let experiments in "
         f"other folders (--temp, --queue) see them:\n"

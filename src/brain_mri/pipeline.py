@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import yaml
 from annotated_types import MinLen
 
-from brain_mri import params, rules
+from brain_mri import params
 from brain_mri.errors import InputError
+from brain_mri.gate import rules
 
 KINDS = ("outs", "metrics", "plots")
 

@@ -1,0 +1,201 @@
+"""Bring a folder of images into the project, so that DVC can keep it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from brain_mri.dataset.classes import check_folders, label_of, listed
+from brain_mri.dataset.listing import (
+    LEFT_OUT,
+    LEFT_OUT_COLUMNS,
+    left_out_before,
+    odd,
+    poses_as_image,
+)
+from brain_mri.errors import InputError, remedy, shown
+from brain_mri.files.tables import write_csv
+
+KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
+KAGGLE_FILES = 253
+HALF = ".adding-"  # what is being copied; Git ignores it
+
+# DVC hashes none of these; of a folder that holds `.dvc` it hashes nothing at all.
+FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}
+OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
+
+
+def copy_dataset(
+    source: Path, target: Path, folders: Mapping[str, str]
+) -> dict[str, str]:
+    """Copy the named folders of a data set, without what DVC cannot hash.
+
+    What is left out is listed in left-out.csv beside them, if anything is; so is what
+    such a list of the source names. The copy appears whole or not at all.
+
+    Args:
+        source: the data set's folder.
+        target: the copy's.
+        folders: the class of each folder that is copied.
+
+    Returns:
+        The entries left out, by relative path fit to be read, and why; sorted.
+
+    Raises:
+        InputError: the source lacks a folder, the target exists already, or a file
+            cannot be copied.
+    """
+    check_folders(source, folders)
+    if target.exists():
+        raise InputError(
+            f"{target}: exists already; choose another --name, or remove it and "
+            f"{target}.dvc first"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=HALF) as scratch:
+        copy = Path(scratch) / "copy"
+        left_out = {
+            file: reason
+            for file, reason in left_out_before(source).items()
+            if label_of(file, folders) and not (source / file).exists()
+        }
+        for name in folders:
+            left_out |= _copy_tree(source, name, copy)
+        rows = sorted(left_out.items())
+        if rows:
+            write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
+        copy.replace(target)
+    return dict(rows)
+
+
+def track(target: Path) -> int:
+    """Let DVC track a copy, and return how many files of the data set it holds.
+
+    Raises:
+        InputError: DVC fails, or it skips files, which a later checkout would lose.
+    """
+    files = sum(path.is_file() for path in target.rglob("*"))
+    command = [sys.executable, "-m", "dvc", "add", str(target)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        raise InputError(
+            f"dvc add {target} failed ({_last_error(done.stderr)}); the copy is kept: "
+            f"mend that, then dvc add {target}, or remove it"
+        )
+    record = Path(f"{target}.dvc")
+    [out] = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
+    if out["nfiles"] != files:
+        raise InputError(
+            f"{record}: expected {files} files, DVC took {out['nfiles']}; it skips "
+            f"what .dvcignore names: remove {target} and {record}, mend that, add again"
+        )
+    return files - (target / LEFT_OUT).is_file()
+
+
+def check_count(source: Path, folders: Mapping[str, str], expected: int) -> None:
+    """Raise InputError unless the folders hold as many files as expected."""
+    check_folders(source, folders)
+    found = sum(
+        path.is_file() for name in folders for path in (source / name).rglob("*")
+    )
+    if found != expected:
+        raise InputError(
+            f"{source}: expected {expected} files in {listed(sorted(folders))}, found "
+            f"{found}; delete the folder and fetch again"
+        )
+
+
+def default_name(source: Path) -> str:
+    """Derive a data set's name from its folder: lower case, digits, `-`, `_`, `.`."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", source.resolve().name.lower()).strip("-.")
+    return name or "images"
+
+
+def check_name(name: str) -> str:
+    """Return a data set's name if it is a plain one.
+
+    Raises:
+        InputError: the name could lead out of data/raw, needs quoting, or is one that
+            DVC takes for its own.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        raise InputError(
+            f"--name {name!r}: expected letters, digits, '-', '_' and '.' only"
+        )
+    if name.endswith(".dvc") or name == "dvc.yaml":
+        raise InputError(f"--name {name!r}: expected no name of a file of DVC's own")
+    return name
+
+
+def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
+    """Copy the files below one folder, and return what is left out, and why."""
+    left_out: dict[str, str] = {}
+
+    def unreadable(error: OSError) -> None:
+        left_out[_below(error.filename, source)] = f"cannot be read ({error.strerror})"
+
+    (copy / name).mkdir(parents=True)
+    for parent, folders, files in os.walk(source / name, onerror=unreadable):
+        paths = [Path(parent, entry) for entry in folders]
+        paths = [path for path in paths if _stands_for_itself(path)]
+        folders[:] = [entry for entry in folders if entry not in FOREIGN]
+        for path in (*paths, *(Path(parent, entry) for entry in files)):
+            if reason := _unfit(path, source):
+                left_out[_below(path, source)] = reason
+            else:
+                _copy_file(path, copy / path.relative_to(source))
+    return left_out
+
+
+def _stands_for_itself(folder: Path) -> bool:
+    """Say whether a folder is an entry of its own, not the files in it."""
+    return folder.name in FOREIGN or folder.is_symlink() or poses_as_image(folder)
+
+
+def _unfit(path: Path, source: Path) -> str:
+    """Say why an entry is left out, or nothing."""
+    if path.name in FOREIGN:
+        return OF_DVC
+    if reason := _not_utf8(path) or odd(path, source):
+        return reason
+    return OF_DVC if path.name.endswith(".dvc") or path.name == "dvc.yaml" else ""
+
+
+def _copy_file(path: Path, into: Path) -> None:
+    # Not left out like others: nothing says whether reading failed, or writing.
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, into)
+    except OSError as error:
+        way_out = remedy(error) or "; mend the file or move it away, then start again"
+        raise InputError(
+            f"{shown(str(path))}: cannot be copied ({error.strerror}){way_out}"
+        ) from error
+
+
+def _last_error(said: str) -> str:
+    """Return the last error among the lines that DVC wrote, or the first line."""
+    lines = [line for line in said.splitlines() if line.strip()] or ["no reason given"]
+    errors = [line for line in lines if line.startswith("ERROR:")] or lines[:1]
+    return shown(errors[-1].removeprefix("ERROR:").strip())
+
+
+def _below(path: str | Path, source: Path) -> str:
+    return shown(Path(path).relative_to(source).as_posix())
+
+
+def _not_utf8(path: Path) -> str:
+    try:
+        path.as_posix().encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return ""

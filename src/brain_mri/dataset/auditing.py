@@ -1,0 +1,273 @@
+"""Look at every file once: is it a usable image, and which others show the same?"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri.dataset import review
+from brain_mri.dataset.classes import check_folders, label_of
+from brain_mri.dataset.duplicates import duplicate_pairs, fingerprint
+from brain_mri.dataset.groups import chains, conflicts, group_ids
+from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
+from brain_mri.dataset.review import Decision
+from brain_mri.errors import InputError, shown
+from brain_mri.imaging.decoding import (
+    CLASSES,
+    ID_DIGITS,
+    ImageError,
+    decode,
+    pixel_hash,
+)
+from brain_mri.progress import map_threads
+
+NAMED = 10  # rejected files in an error
+EXCLUDED = "excluded in review.csv: "
+UNNAMED = "in no folder that classes names in params.yaml"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Hold the manifest, a row per file, and the pairs of images that belong together.
+
+    manifest: image_id, file, label, group, accepted, reason, sha256, bytes, format,
+        mode, width, height, box (a person's, as `x0 y0 x1 y1`); sorted by file.
+        Rejected files have empty ids.
+    pairs: first, second (image ids), kind (`exact`: same pixels, `near`: the same
+        picture, `review`: neighbours in a group of review.csv, or `patient`: other
+        pictures of one patient, as DICOM files name him).
+    """
+
+    manifest: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Hold what is kept of one file: all but its pixels."""
+
+    file: str
+    label: str
+    sha256: str = ""
+    bytes: int = 0
+    reason: str = ""
+    format: str = ""
+    mode: str = ""
+    width: int = 0
+    height: int = 0
+    pixels: str = ""  # SHA-256
+    fingerprint: npt.NDArray[np.uint64] | None = None
+    decision: Decision = Decision("")
+    patient: str = ""  # means nothing outside this process, so it is never written
+
+
+def audit(
+    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+) -> Audit:
+    """Audit every file below `folder`.
+
+    An image id is the first 12 hex digits of the SHA-256 of the grey pixels, so it
+    names a picture and not a file; further files of the same pixels get `-2`, `-3`.
+    A group is named by the lowest image id in it: that image represents it.
+
+    Args:
+        folder: the data set's.
+        folders: the class, no or yes, of each folder in it.
+        decisions: what a person decided, by file.
+
+    Raises:
+        InputError: A folder is missing, a class has no usable image, or a decision
+            does not fit the files.
+    """
+    facts = _examine(folder, folders, decisions)
+    good = [fact for fact in facts if not fact.reason]
+    _check_classes(folder, facts)
+    ids = _image_ids([fact.pixels for fact in good])
+    pairs, kinds = _pairs(folder, good)
+    named = {
+        fact.file: (name, group)
+        for fact, name, group in zip(good, ids, group_ids(ids, pairs), strict=True)
+    }
+    first, second = ([ids[i] for i in ends] for ends in pairs.T)
+    return Audit(
+        pd.DataFrame([_row(fact, *named.get(fact.file, ("", ""))) for fact in facts]),
+        pd.DataFrame({"first": first, "second": second, "kind": kinds}),
+    )
+
+
+def summary(audited: Audit) -> dict[str, int]:
+    """Count files, classes, a person's decisions, duplicates and groups."""
+    manifest = audited.manifest
+    accepted = manifest[manifest["accepted"]]
+    by_group = accepted.groupby("group")["label"]
+    return {
+        "files": len(manifest),
+        "accepted": len(accepted),
+        "rejected": len(rejected(manifest)),
+        "excluded": len(manifest) - len(accepted) - len(rejected(manifest)),
+        "corrected_boxes": int((accepted["box"] != "").sum()),
+        "no": int((accepted["label"] == "no").sum()),
+        "yes": int((accepted["label"] == "yes").sum()),
+        "exact_duplicate_pairs": int((audited.pairs["kind"] == "exact").sum()),
+        "near_duplicate_pairs": int((audited.pairs["kind"] == "near").sum()),
+        "groups_of_several_images": int((by_group.size() > 1).sum()),
+        "distinct_images": by_group.ngroups,
+        "groups_across_classes": int((by_group.nunique() > 1).sum()),
+        "label_conflicts": len(conflicts(manifest, audited.pairs)),
+    }
+
+
+def rejected(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of files that cannot be used, but for those a person excluded."""
+    excluded = manifest["reason"].str.startswith(EXCLUDED)
+    return manifest[~manifest["accepted"] & ~excluded]
+
+
+def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
+    """Refuse a data set of which more than a share cannot be used, naming ten files.
+
+    Raises:
+        InputError: it is so.
+    """
+    lost = rejected(manifest)
+    if len(lost) > max_rejected * len(manifest):
+        named = "; ".join(
+            f"{shown(row.file)}: {row.reason}" for row in lost.head(NAMED).itertuples()
+        )
+        raise InputError(
+            f"{len(lost)} of {len(manifest)} files ({len(lost) / len(manifest):.3f}) "
+            "cannot be used, more than audit.max_rejected allows in params.yaml "
+            f"({max_rejected}): {named}"
+        )
+
+
+def _examine(
+    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+) -> list[_Facts]:
+    """Look at every file, those that `brain-mri add` left out too; sorted by file."""
+    check_folders(folder, folders)
+    files = [file for file in list_files(folder) if file != LEFT_OUT]
+    reasons = left_out_before(folder)
+    lost = sorted(set(reasons) - set(files))
+    decided = review.by_file(decisions, {*files, *lost})
+
+    def named(file: str) -> _Facts:
+        decision = decided.get(file, Decision(""))
+        return _Facts(file, label_of(file, folders), decision=decision)
+
+    facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
+    facts += [_refused(named(file), reasons[file]) for file in lost]
+    return sorted(facts, key=lambda fact: fact.file)
+
+
+def _look(folder: Path, seen: _Facts) -> _Facts:
+    """Add to a file's name and label what its content says."""
+    path = folder / seen.file
+    if reason := odd(path, folder):
+        return _refused(seen, reason)
+    try:
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        seen = replace(seen, sha256=sha256, bytes=path.stat().st_size)
+    except OSError as error:
+        return _refused(seen, f"cannot be read: {error.strerror}")
+    if seen.decision.excluded or not seen.label:
+        return _refused(seen, UNNAMED)
+    try:
+        image = decode(path)
+    except ImageError as error:
+        return _refused(seen, str(error))
+    height, width = image.grey.shape
+    review.check_box(seen.decision, width, height)
+    return replace(
+        seen,
+        format=image.format,
+        mode=image.mode,
+        width=width,
+        height=height,
+        pixels=pixel_hash(image.grey),
+        fingerprint=fingerprint(image.grey),
+        patient=image.patient,
+    )
+
+
+def _refused(seen: _Facts, reason: str) -> _Facts:
+    """Say why a file is not used; what a person decided about it comes first."""
+    decided = seen.decision.excluded
+    return replace(seen, reason=f"{EXCLUDED}{decided}" if decided else reason)
+
+
+def _check_classes(folder: Path, facts: Sequence[_Facts]) -> None:
+    for label in CLASSES:
+        mine = [fact for fact in facts if fact.label == label]
+        if not any(not fact.reason for fact in mine):
+            why = f"; {shown(mine[0].file)}: {mine[0].reason}" if mine else ""
+            raise InputError(
+                f"{folder}: expected usable images of class {label}, found none among "
+                f"{len(mine)} files{why}"
+            )
+
+
+def _pairs(
+    folder: Path, good: Sequence[_Facts]
+) -> tuple[npt.NDArray[np.intp], list[str]]:
+    """List the pairs of images that belong together, shape (m, 2), and their kinds."""
+    pictures = duplicate_pairs(
+        [fact.pixels for fact in good],
+        np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
+        lambda i: _decode_again(folder / good[i].file),
+    )
+    kinds = [
+        "exact" if good[i].pixels == good[j].pixels else "near"
+        for i, j in pictures.tolist()
+    ]
+    joined = {
+        "review": chains([fact.decision.group for fact in good]),
+        "patient": chains([fact.patient for fact in good]),
+    }
+    found = dict(zip(map(tuple, pictures.tolist()), kinds, strict=True))
+    for kind, pairs in joined.items():
+        for pair in map(tuple, pairs.tolist()):
+            found.setdefault(pair, kind)  # that it is one picture says more
+    return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
+
+
+def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        return decode(path).grey
+    except ImageError as error:
+        raise InputError(f"{shown(str(path))}: {error}") from error
+
+
+def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:
+    """Shorten the hashes to ids; the second, third... of one id gets -2, -3..."""
+    seen: defaultdict[str, int] = defaultdict(int)
+    ids = []
+    for digest in pixel_hashes:
+        short = digest[:ID_DIGITS]
+        seen[short] += 1
+        ids.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
+    return ids
+
+
+def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
+    return {
+        "image_id": image_id,
+        "file": fact.file,
+        "label": fact.label,
+        "group": group,
+        "accepted": not fact.reason,
+        "reason": fact.reason,
+        "sha256": fact.sha256,
+        "bytes": fact.bytes,
+        "format": fact.format,
+        "mode": fact.mode,
+        "width": fact.width,
+        "height": fact.height,
+        "box": "" if fact.reason else review.written(fact.decision.box),
+    }

@@ -1,0 +1,164 @@
+"""Keep the parts of images that are there when others are added: split.csv."""
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from brain_mri.dataset.splitting import PARTS
+from brain_mri.errors import InputError, shown
+from brain_mri.files import tables
+from brain_mri.files.user_tables import read_rows
+from brain_mri.imaging.decoding import ID_DIGITS
+
+FILE = Path("split.csv")
+COLUMNS = ("image_id", "group", "part")
+ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}(-[0-9]+)?")
+NAMED = 10  # images or groups in an error
+MEND = (
+    "exclude an image that joins them in review.csv, or give the groups one part in "
+    f"{FILE}"
+)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read the frozen images: image_id, group, part.
+
+    Raises:
+        InputError: the file is malformed, an id is none, a part is unknown, an image
+            stands there twice, or a group or a picture is in two parts.
+    """
+    rows = read_rows(path, COLUMNS)
+    seen: set[str] = set()
+    part_of: dict[str, str] = {}
+    for row in rows:
+        image_id, group, part = row.cells.values()
+        if not ID.fullmatch(image_id) or not ID.fullmatch(group) or part not in PARTS:
+            raise InputError(
+                f"{row.where}: expected an image id and a group, {ID_DIGITS} digits "
+                f"0-9 a-f each, and one of {', '.join(PARTS)}, found "
+                f"{','.join(row.cells.values())!r}. A spreadsheet takes some ids for "
+                f"numbers: git checkout {FILE}, and edit it as text"
+            )
+        if image_id in seen:
+            raise InputError(f"{row.where}: expected each image once, found {image_id}")
+        seen.add(image_id)
+        for name in (f"group {group}", f"picture {picture(image_id)}"):
+            if part_of.setdefault(name, part) != part:
+                raise InputError(
+                    f"{row.where}: expected {name} in {part_of[name]}, where it is "
+                    f"above, found it in {part}"
+                )
+    return pd.DataFrame([row.cells for row in rows], columns=COLUMNS, dtype=str)
+
+
+def picture(image_id: str) -> str:
+    """Return what all files of the same pixels share of their ids.
+
+    Which of them gets `-2` hangs on the files' names, also on those of new files.
+    """
+    return image_id.partition("-")[0]
+
+
+def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
+    """Return the part of each group that holds a frozen picture.
+
+    Args:
+        images: columns image_id, group and file.
+        frozen: as `read` returns it.
+
+    Raises:
+        InputError: a group joins frozen groups of two parts, or no frozen picture is
+            among the images: they are another data set's.
+    """
+    pictures = images["image_id"].map(picture)
+    rows = frozen.assign(picture=frozen["image_id"].map(picture))
+    known = rows.drop_duplicates("picture").set_index("picture")
+    old = images.assign(
+        part=pictures.map(known["part"]), was=pictures.map(known["group"])
+    )
+    there = old.dropna(subset="part")
+    if there.empty and len(frozen):
+        raise InputError(
+            f"{FILE} freezes another data set: none of its {len(frozen)} images is in "
+            "this one. Check out the one that belongs to it, or leave its header only"
+        )
+    parts = there.groupby("group")["part"].nunique()
+    if torn := sorted(parts.index[parts > 1]):
+        named = "; ".join(_torn(old[old["group"] == group]) for group in torn[:NAMED])
+        raise InputError(
+            f"{len(torn)} groups join frozen groups of two parts: {named}. Mend: {MEND}"
+        )
+    return dict(zip(there["group"], there["part"], strict=True))
+
+
+def summary(images: pd.DataFrame, frozen: pd.DataFrame, kept: int) -> dict[str, int]:
+    """Count the frozen groups that are there, and the frozen images that are not.
+
+    Args:
+        images: column image_id.
+        frozen: as `read` returns it.
+        kept: the number of groups that hold a frozen picture.
+    """
+    there = Counter(images["image_id"].map(picture))
+    then = Counter(frozen["image_id"].map(picture))
+    return {"frozen_groups": kept, "frozen_absent": (then - there).total()}
+
+
+def freeze(path: Path, frozen: pd.DataFrame) -> pd.DataFrame:
+    """Return the present split and, below it, what is frozen and absent; by image id.
+
+    Args:
+        path: the table of the present split, data/split.csv.
+        frozen: as `read` returns it.
+
+    Raises:
+        InputError: there is no present split, or it contradicts the frozen one.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: expected the present split; dvc repro split first")
+    present = tables.read_csv(path)[list(COLUMNS)]
+    pictures = present["image_id"].map(picture)
+    part_of = dict(zip(pictures, present["part"], strict=True))
+    old = frozen["image_id"].map(picture)
+    moved = frozen[old.isin(part_of) & (old.map(part_of) != frozen["part"])]
+    if len(moved):
+        raise InputError(
+            f"{path} contradicts {FILE} on {len(moved)} images "
+            f"({_some(moved['image_id'])}): dvc repro split first"
+        )
+    absent = frozen[~frozen["image_id"].isin(present["image_id"])]
+    both = pd.concat([present, absent])
+    return both.sort_values("image_id", ignore_index=True)
+
+
+def write(path: Path, split: pd.DataFrame) -> None:
+    """Write the frozen images, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    tables.write_csv(part, split)
+    os.replace(part, path)
+
+
+def _torn(group: pd.DataFrame) -> str:
+    """Name the frozen groups that one group joins, and what is new in it."""
+    parts: defaultdict[str, set[str]] = defaultdict(set)
+    for row in group.dropna(subset="part").itertuples():
+        parts[row.part].add(row.was)
+    groups = " and ".join(
+        f"{_some(sorted(parts[part]))} ({part})" for part in PARTS if part in parts
+    )
+    new = group.loc[group["part"].isna(), "file"]
+    by = (
+        f"by the new {_some(map(shown, new))}"
+        if len(new)
+        else "by review.csv or a patient"
+    )
+    return f"{groups}, joined {by}"
+
+
+def _some(names: Iterable[str]) -> str:
+    first = list(names)
+    return ", ".join(first[:NAMED]) + (", ..." if len(first) > NAMED else "")

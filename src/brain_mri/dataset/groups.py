@@ -1,0 +1,76 @@
+"""Join images into groups, of which no one may straddle two parts of the split."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri.dataset.duplicates import group_labels
+from brain_mri.errors import InputError, shown
+
+NAMED = 10  # label conflicts in an error
+PICTURE = ("exact", "near")  # kinds of pairs that show the same picture
+
+
+def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Join the items of equal keys, each with the next of its key; "" is no key.
+
+    Returns:
+        Pairs i < j of indices, shape (m, 2), sorted by j.
+    """
+    last: dict[str, int] = {}
+    pairs = []
+    for j, key in enumerate(keys):
+        if key:
+            if key in last:
+                pairs.append((last[key], j))
+            last[key] = j
+    return np.array(pairs, np.intp).reshape(-1, 2)
+
+
+def group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
+    """Name each image's group, which the pairs (m, 2) connect, by its lowest id."""
+    labels = group_labels(len(ids), pairs).tolist()
+    lowest: dict[int, str] = {}
+    for label, name in zip(labels, ids, strict=True):
+        lowest[label] = min(name, lowest.get(label, name))
+    return [lowest[label] for label in labels]
+
+
+def conflicts(manifest: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the files of each picture that is in both classes, by its lowest id.
+
+    The same scan with and without a tumour: one of the two labels is wrong, and only a
+    person can say which. A patient may well have slices of both classes, so that only
+    pairs of one picture count.
+
+    Args:
+        manifest: columns image_id, file, label and accepted.
+        pairs: columns first, second (image ids) and kind.
+    """
+    accepted = manifest[manifest["accepted"]]
+    row = pd.Series(range(len(accepted)), accepted["image_id"])
+    same = pairs[pairs["kind"].isin(PICTURE)]
+    ends = np.stack([row[same["first"]], row[same["second"]]], axis=1)
+    pictures = group_ids(accepted["image_id"].tolist(), ends)
+    classes = accepted.groupby(pictures)["label"].transform("nunique")
+    rows = accepted.assign(picture=pictures)[classes > 1]
+    return {str(name): sorted(files) for name, files in rows.groupby("picture")["file"]}
+
+
+def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
+    """Refuse label conflicts, naming the first ten.
+
+    Raises:
+        InputError: there is one.
+    """
+    if found:
+        named = "; ".join(
+            " and ".join(map(shown, files)) for files in list(found.values())[:NAMED]
+        )
+        raise InputError(
+            f"{len(found)} scans are labelled both no and yes: {named}. Correct or "
+            "remove the files, exclude them in review.csv, or set "
+            "audit.label_conflicts to keep in params.yaml"
+        )

@@ -1,0 +1,100 @@
+"""List the files of a data set, and say which entries cannot be used as they are."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from brain_mri.errors import InputError, shown
+from brain_mri.files.user_tables import read_rows
+
+# What `brain-mri add` could not copy, so that it travels with the data.
+LEFT_OUT = "left-out.csv"
+LEFT_OUT_COLUMNS = ("file", "reason")
+
+SUFFIXES = {".bmp", ".dcm", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"}
+SUFFIXES |= {".tif", ".tiff", ".webp"}
+
+IN_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+
+
+def list_files(folder: Path) -> list[str]:
+    """List all files below `folder`: relative POSIX paths, sorted.
+
+    Links, other odd entries and empty folders with an image's name are listed too, so
+    that they are rejected by name instead of missed.
+
+    Raises:
+        InputError: `folder` or one below it cannot be read; or a name is not UTF-8 and
+            so cannot stand in a table.
+    """
+    paths = []
+    for parent, folders, names in os.walk(folder, onerror=_unreadable):
+        below = [Path(parent, name) for name in folders]
+        paths += [path for path in below if path.is_symlink() or poses_as_image(path)]
+        paths += [Path(parent, name) for name in names]
+    files = sorted(path.relative_to(folder).as_posix() for path in paths)
+    for file in files:
+        # Python stands in for bytes that are no UTF-8 with code points of their own.
+        if any("\ud800" <= letter <= "\udfff" for letter in file):
+            raise InputError(
+                f"{folder}: expected file names in UTF-8, found {ascii(file)}; "
+                "rename the file"
+            )
+    return files
+
+
+def left_out_before(folder: Path) -> dict[str, str]:
+    """Read what `brain-mri add` left out of a data set, by file, and why.
+
+    Both are fit to be read, whoever wrote the list.
+
+    Raises:
+        InputError: the list is malformed.
+    """
+    path = folder / LEFT_OUT
+    if not path.is_file():
+        return {}
+    rows = read_rows(path, LEFT_OUT_COLUMNS)
+    return {shown(row.cells["file"]): shown(row.cells["reason"]) for row in rows}
+
+
+def poses_as_image(folder: Path) -> bool:
+    """Say whether a folder is named as an image is, and holds no file."""
+    if folder.suffix.lower() not in SUFFIXES:
+        return False
+    return not any(path.is_symlink() or not path.is_dir() for path in folder.rglob("*"))
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Say whether a link leads out of `folder`, other than into a cache of DVC.
+
+    `dvc config cache.type symlink` makes each file a link into the cache.
+    """
+    target = path.resolve()
+    return not target.is_relative_to(folder.resolve()) and not IN_CACHE.search(
+        target.as_posix()
+    )
+
+
+def odd(path: Path, folder: Path) -> str:
+    """Say why an entry of `folder` is no file to open, or nothing."""
+    try:
+        mode = path.stat().st_mode  # of what a link leads to
+    except FileNotFoundError:
+        return "a broken link"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if path.is_symlink() and stat.S_ISDIR(mode):
+        return "a link to a folder"
+    if path.is_symlink() and leads_out(path, folder):
+        return "a link out of the data set's folder"
+    if stat.S_ISDIR(mode):
+        return "a folder with an image's name, without a file"
+    if not stat.S_ISREG(mode):
+        return "not a regular file"
+    return "" if os.access(path, os.R_OK) else "no permission to read it"
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,144 @@
+"""Null baselines: what can be scored without a network, or without the brain.
+
+A network that does not beat them has shown nothing. Each learns from the training part
+and answers for validation and test, as the networks do. All call a tumour from a score
+of 0.5 on, whatever `evaluate.threshold` says, or the majority class would be another.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from brain_mri.evidence.scoring import Scores, score
+from brain_mri.files import predictions
+from brain_mri.files.arrays import Packed
+from brain_mri.files.predictions import VERDICT_THRESHOLD
+from brain_mri.imaging import outliers
+from brain_mri.imaging.resizing import resize
+
+TREES = 300
+SIDE = 64  # px, of the pictures that `nearest` compares
+
+Features = npt.NDArray[np.floating]
+Scorer = Callable[[Packed, Packed], npt.NDArray[np.float64]]
+
+
+def predict(
+    parts: Mapping[str, Packed], manifest: pd.DataFrame, *, seed: int
+) -> pd.DataFrame:
+    """Train every baseline on train and let it answer for val and test.
+
+    Args:
+        parts: train, val and test; images uint8, shape (n, size, size).
+        manifest: columns image_id, width, height, bytes, mode, format.
+        seed: of the random forests.
+
+    Returns:
+        A predictions table with a first column `baseline`.
+    """
+    scorers: dict[str, Scorer] = {
+        "majority": majority,
+        "file_facts": lambda train, part: file_facts(train, part, manifest, seed),
+        "nearest": nearest,
+        "histogram": lambda train, part: histogram(train, part, seed),
+        "edges": edges,
+    }
+    tables = []
+    for name, scorer in scorers.items():
+        table = predictions.table(
+            {
+                part: (parts[part].index, scorer(parts["train"], parts[part])[:, None])
+                for part in ("val", "test")
+            },
+            VERDICT_THRESHOLD,
+        )
+        table.insert(0, "baseline", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_baseline(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
+    """Score each baseline on the test part: what `metrics/baselines.json` holds."""
+    return {
+        name: score(table[table["part"] == "test"], VERDICT_THRESHOLD)
+        for name, table in tables.items()
+    }
+
+
+def majority(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+    """Answer the share of tumours among the training images, whatever the image."""
+    return np.full(len(part.index), train.y_true.mean())
+
+
+def nearest(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+    """Answer with the class of the nearest training picture, pixel by pixel."""
+    model = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
+    model.fit(_small(train.values), train.y_true)
+    return model.predict(_small(part.values)).astype(np.float64)
+
+
+def histogram(train: Packed, part: Packed, seed: int) -> npt.NDArray[np.float64]:
+    """Let a forest see mean, spread and the 10th, 50th, 90th percentile of the grey."""
+    return _forest(_five(train.values), train.y_true, _five(part.values), seed)
+
+
+def edges(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+    """Let a logistic regression see where edges run: histograms of gradients."""
+    # C is the best of four on grouped folds inside a training part: docs/recipe.md
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=5000))
+    if len(np.unique(train.y_true)) == 1:
+        return train.y_true[:1].repeat(len(part.index)).astype(np.float64)
+    model.fit(_edges(train.values), train.y_true)
+    return np.asarray(model.predict_proba(_edges(part.values))[:, 1], np.float64)
+
+
+def file_facts(
+    train: Packed, part: Packed, manifest: pd.DataFrame, seed: int
+) -> npt.NDArray[np.float64]:
+    """Let a forest see size, aspect, bytes, mode and format, and no pixel."""
+    facts = manifest[manifest["accepted"]].set_index("image_id")
+    rows = [facts.loc[packed.index["image_id"]] for packed in (train, part)]
+    numbers = [
+        np.column_stack([r["width"], r["height"], r["width"] / r["height"], r["bytes"]])
+        for r in rows
+    ]
+    kinds = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    kinds.fit(rows[0][["mode", "format"]])
+    seen, asked = (
+        np.hstack([n, kinds.transform(r[["mode", "format"]])])
+        for n, r in zip(numbers, rows, strict=True)
+    )
+    return _forest(seen, train.y_true, asked, seed)
+
+
+def _forest(
+    seen: Features, y_true: npt.NDArray[np.int64], asked: Features, seed: int
+) -> npt.NDArray[np.float64]:
+    # leaves of two: single images are learnt by heart
+    forest = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=seed)
+    forest.fit(seen, y_true)
+    if len(forest.classes_) == 1:
+        return np.full(len(asked), float(forest.classes_[0]))
+    return forest.predict_proba(asked)[:, 1]
+
+
+def _five(images: npt.NDArray[np.uint8]) -> Features:
+    numbers = [(i.mean(), i.std(), *np.percentile(i, (10, 50, 90))) for i in images]
+    # or a branch of a tree might hang on the last bit
+    return np.array(numbers, np.float64).round(6)
+
+
+def _edges(images: npt.NDArray[np.uint8]) -> Features:
+    return np.array([outliers.edges(image) for image in images], np.float64)
+
+
+def _small(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    small = [resize(image, SIDE, SIDE) for image in images]
+    return np.stack(small).reshape(len(images), -1).astype(np.float32)

@@ -1,0 +1,85 @@
+"""Curves of one classifier's scores: ROC, precision-recall, calibration, confusion."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+from brain_mri.evidence import intervals
+from brain_mri.files.predictions import arrays, one_per_group
+
+DIGITS = 6  # rounding, so that the last bits of another machine do not show
+
+
+def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the ROC curve, each group counted once: columns fpr, tpr, threshold.
+
+    The first threshold is infinite by definition and stands as an empty cell. With one
+    class only there is no curve and no row.
+    """
+    rows = one_per_group(predictions)
+    if rows["y_true"].nunique() < 2:
+        return pd.DataFrame({"fpr": [], "tpr": [], "threshold": []})
+    fpr, tpr, threshold = metrics.roc_curve(rows["y_true"], rows["y_score"])
+    threshold[0] = np.nan
+    table = pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": threshold})
+    return table.round(DIGITS)
+
+
+def pr_points(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the precision-recall curve, each group counted once.
+
+    Columns recall and precision; no row where a class is missing. It begins at recall
+    0 with the precision of the highest scores; scikit-learn's 1 there belongs to no
+    threshold and would draw a cliff where the highest scores are wrong.
+    """
+    y_true, y_score = arrays(predictions)
+    if len(np.unique(y_true)) < 2:
+        return pd.DataFrame({"recall": [], "precision": []})
+    precision, recall, _ = metrics.precision_recall_curve(y_true, y_score)
+    precision[-1] = precision[-2]
+    return pd.DataFrame({"recall": recall, "precision": precision}).round(DIGITS)
+
+
+def calibration(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Set the mean score against the observed share of tumours, bin by bin.
+
+    Bins are equal ranges of the score: 5, or 10 from 500 groups on; empty ones are
+    left out.
+
+    Returns:
+        Columns n (groups), y_score (mean), observed, low, high (Wilson).
+    """
+    y_true, y_score = arrays(predictions)
+    bins = 5 if len(y_true) < 500 else 10
+    bin_of = np.minimum((y_score * bins).astype(np.int64), bins - 1)
+    table = pd.DataFrame({"bin": bin_of, "y_true": y_true, "y_score": y_score})
+    table = table.groupby("bin").agg(
+        n=("y_true", "size"), k=("y_true", "sum"), y_score=("y_score", "mean")
+    )
+    low, high = intervals.wilson(table["k"], table["n"])
+    table = table.assign(observed=table["k"] / table["n"], low=low, high=high)
+    return table.drop(columns="k").reset_index(drop=True).round(DIGITS)
+
+
+def calibration_error(bins: pd.DataFrame) -> float:
+    """Return the expected calibration error of the bins that `calibration` made.
+
+    Naeini et al. 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9602. At a few
+    dozen groups it is mostly noise: for a picture, not for a decision.
+    """
+    gaps = (bins["y_score"] - bins["observed"]).abs()
+    return float(np.average(gaps, weights=bins["n"])) if len(bins) else float("nan")
+
+
+def confusion_rows(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return columns actual and predicted, class names, a row for each group."""
+    rows = one_per_group(predictions)
+    names = dict(enumerate(classes))
+    return pd.DataFrame(
+        {
+            "actual": rows["y_true"].map(names),
+            "predicted": rows["y_pred"].map(names),
+        }
+    )

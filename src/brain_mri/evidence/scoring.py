@@ -1,0 +1,231 @@
+"""Score one classifier on one part: metrics, intervals, operating points."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn import metrics
+
+from brain_mri.evidence import intervals
+from brain_mri.files.predictions import VERDICT_THRESHOLD, arrays
+
+DIGITS = 6  # rounding, so that the last bits of another machine do not show
+WANTED = 0.90  # the sensitivity, or the specificity, that an operating point must have
+Scores = dict[str, float | int | None]
+# The denominator of each proportion, and its numerator.
+PROPORTIONS = {
+    "accuracy": (("tp", "tn"), ("tp", "fp", "fn", "tn")),
+    "sensitivity": (("tp",), ("tp", "fn")),
+    "specificity": (("tn",), ("tn", "fp")),
+    "ppv": (("tp",), ("tp", "fp")),
+    "npv": (("tn",), ("tn", "fn")),
+}
+BOUNDED = ("accuracy", "sensitivity", "specificity")  # with limits in the JSON
+
+
+def by_part(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
+    """Score validation and test apart: what `metrics/<model>.json` holds."""
+    return {
+        part: score(predictions[predictions["part"] == part], threshold)
+        for part in ("val", "test")
+    }
+
+
+def score(predictions: pd.DataFrame, threshold: float) -> Scores:
+    """Compute every metric of one part, each group counted once.
+
+    Definitions follow scikit-learn, https://scikit-learn.org/stable/api/sklearn.metrics.html;
+    `_low` and `_high` are the limits of a 95 % interval, see `intervals`. What is
+    undefined is None, never 0.
+
+    Args:
+        predictions: columns image_id, group, y_true (0 or 1), y_score in [0, 1].
+        threshold: y_score from which an image is called a tumour.
+
+    Returns:
+        Metric names to values rounded to 6 digits; `*_loss` and brier are better low.
+    """
+    y_true, y_score = arrays(predictions)
+    scores = {
+        **rates(y_true, (y_score >= threshold).astype(np.int64)),
+        **_of_scores(y_true, y_score),
+        "n_images": len(predictions),
+        "n_groups": len(y_true),
+    }
+    return {name: rounded(value) for name, value in scores.items()}
+
+
+def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Scores:
+    """Compute the counts of the 2x2 table and the rates made of them.
+
+    Args:
+        y_true: shape (n,), 0 or 1.
+        y_pred: shape (n,), 0 or 1.
+    """
+    tn, fp, fn, tp = np.bincount(2 * y_true + y_pred, minlength=4)
+    counts = {"tp": int(tp), "fp": int(fp), "fn": int(fn), "tn": int(tn)}
+    scores: Scores = {}
+    for name in PROPORTIONS:
+        k, n, value, low, high = proportion(name, counts)
+        scores[name] = value
+        if name in BOUNDED:
+            scores |= {f"{name}_low": low, f"{name}_high": high}
+    sensitivity, specificity = scores["sensitivity"], scores["specificity"]
+    balanced = None
+    if sensitivity is not None and specificity is not None:
+        balanced = (sensitivity + specificity) / 2
+    limits = intervals.balanced_accuracy(tp, fn, tn, fp)
+    scores |= _with_limits("balanced_accuracy", balanced, limits)
+    f1 = _ratio(2 * tp, 2 * tp + fp + fn)
+    scores |= _with_limits("f1", f1, intervals.f1(tp, fp, fn))
+    return scores | counts
+
+
+def proportion(
+    name: str, counts: Mapping[str, int]
+) -> tuple[int, int, float | None, float | None, float | None]:
+    """Return count, denominator, value and Wilson limits of one of PROPORTIONS."""
+    above, below = PROPORTIONS[name]
+    k, n = sum(counts[key] for key in above), sum(counts[key] for key in below)
+    low, high = intervals.wilson(k, n)
+    return k, n, _ratio(k, n), defined(low), defined(high)
+
+
+def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
+    """Choose the threshold on validation groups.
+
+    Args:
+        predictions: the validation part.
+        wanted: specificity, for the lowest threshold at which it is at least 0.90;
+            or sensitivity, for the highest.
+
+    Returns:
+        A score; infinite where only calling nothing a tumour will do; None where a
+        class is missing.
+    """
+    y_true, y_score = arrays(predictions)
+    if len(np.unique(y_true)) < 2:
+        return None
+    fpr, tpr, thresholds = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
+    if wanted == "specificity":
+        return float(thresholds[np.flatnonzero(1 - fpr >= WANTED)[-1]])
+    return float(thresholds[np.flatnonzero(tpr >= WANTED)[0]])
+
+
+def statistics(
+    networks: Mapping[str, pd.DataFrame],
+    nulls: Mapping[str, pd.DataFrame],
+    threshold: float,
+) -> pd.DataFrame:
+    """List every metric of every classifier with its interval and what it rests on.
+
+    Args:
+        networks: for each network, its predictions of val and test.
+        nulls: the same for each null baseline.
+        threshold: y_score from which a network calls an image a tumour.
+
+    Returns:
+        Columns model, part, metric, value, low, high, count (the numerator), n (the
+        denominator) and threshold; empty where undefined or without meaning. The last
+        four rows of a classifier are the operating points, their threshold chosen on
+        validation, their values of the test.
+    """
+    rows = []
+    for model, table in {**networks, **nulls}.items():
+        cut = VERDICT_THRESHOLD if model in nulls else threshold
+        for part, scores in by_part(table, cut).items():
+            for row in _metric_rows(scores, cut):
+                rows.append({"model": model, "part": part, **row})
+        for row in _operating_rows(table):
+            rows.append({"model": model, "part": "test", **row})
+    limits = ["value", "low", "high"]
+    columns = ["model", "part", "metric", *limits, "count", "n", "threshold"]
+    table = pd.DataFrame(rows, columns=columns)
+    # not the threshold: rounded, it would not cut where it did
+    table[limits] = table[limits].astype(float).round(DIGITS)
+    return table.astype({"count": "Int64", "n": "Int64"})
+
+
+def rounded(value: float | int | None) -> float | int | None:
+    """Round to the digits that are kept, and leave counts and None alone."""
+    # a sum with 0.0 is never -0.0
+    return round(float(value), DIGITS) + 0.0 if isinstance(value, float) else value
+
+
+def defined(value: npt.ArrayLike) -> float | None:
+    """Return a number, or None for NaN."""
+    number = float(np.asarray(value))
+    return None if np.isnan(number) else number
+
+
+def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = [
+        {"metric": name, **_proportion_row(name, scores, threshold)}
+        for name in PROPORTIONS
+    ]
+    others = ("balanced_accuracy", "f1", "roc_auc", "average_precision", "brier")
+    for name in (*others, "log_loss"):
+        limits = {end: scores.get(f"{name}_{end}") for end in ("low", "high")}
+        rows.append({"metric": name, "value": scores[name], **limits})
+        if name in ("balanced_accuracy", "f1"):
+            rows[-1]["threshold"] = threshold
+        else:
+            rows[-1]["n"] = scores["n_groups"]
+    return rows
+
+
+def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
+    """Fix a threshold on validation for each wanted rate; score it on the test."""
+    val, test = (predictions[predictions["part"] == part] for part in ("val", "test"))
+    y_true, y_score = arrays(test)
+    rows: list[dict[str, object]] = []
+    for wanted in ("specificity", "sensitivity"):
+        threshold = operating_threshold(val, wanted)
+        point = f"at_{wanted}_{WANTED * 100:.0f}"
+        for name in ("sensitivity", "specificity"):
+            row: dict[str, object] = {"metric": f"{name}_{point}"}
+            if threshold is not None:
+                scores = rates(y_true, (y_score >= threshold).astype(np.int64))
+                row |= _proportion_row(name, scores, threshold)
+            rows.append(row)
+    return rows
+
+
+def _proportion_row(name: str, scores: Scores, threshold: float) -> dict[str, object]:
+    counts = {key: int(scores[key] or 0) for key in ("tp", "fp", "fn", "tn")}
+    k, n, value, low, high = proportion(name, counts)
+    limits = {"value": value, "low": low, "high": high, "count": k, "n": n}
+    return {**limits, "threshold": threshold}
+
+
+def _of_scores(
+    y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]
+) -> Scores:
+    """Compute what needs no threshold."""
+    n = len(y_true)
+    two = 0 < y_true.sum() < n
+    # one confident error must not be infinite: float32 cannot say 1 - 1e-8 (Keras
+    # clips its loss at the same place)
+    sure = np.clip(y_score, 1e-7, 1 - 1e-7)
+    area, low, high = intervals.auroc(y_true, y_score)
+    scores = _with_limits("roc_auc", defined(area), (low, high))
+    precision = metrics.average_precision_score(y_true, y_score) if two else None
+    limits = intervals.average_precision(precision or 0.0, int(y_true.sum()))
+    scores |= _with_limits("average_precision", precision, limits)
+    brier = metrics.brier_score_loss(y_true, y_score) if n else None
+    limits = intervals.mean_of_shares((y_score - y_true) ** 2)
+    scores |= _with_limits("brier", brier, limits)
+    loss = metrics.log_loss(y_true, sure, labels=[0, 1]) if n else None
+    return scores | {"log_loss": loss}
+
+
+def _with_limits(
+    name: str, value: float | None, limits: Sequence[npt.ArrayLike]
+) -> Scores:
+    low, high = map(defined, limits)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None

@@ -1,0 +1,49 @@
+"""Calibrate scores by one number: the temperature that divides their logits.
+
+Guo, Pleiss, Sun & Weinberger 2017, https://arxiv.org/abs/1706.04599. Above 1 it makes
+an over-confident network less sure. No score passes another or 0.5, so neither the ROC
+AUC nor a decision at 0.5 changes.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from brain_mri.files.predictions import arrays
+
+LIMITS = (0.05, 20.0)  # of a temperature; a perfect separation would ask for 0
+DIGITS = 4
+SURE = 1e-7  # float32 cannot say 1 - 1e-8
+
+Floats = npt.NDArray[np.float64]
+
+
+def fitted(predictions: pd.DataFrame) -> float | None:
+    """Return the temperature that makes the log loss of the validation part least.
+
+    Args:
+        predictions: columns image_id, group, part, y_true and y_score, as the network
+            gives them; each group counts once.
+
+    Returns:
+        Rounded to 4 digits; None where validation lacks a class.
+    """
+    y_true, y_score = arrays(predictions[predictions["part"] == "val"])
+    if len(np.unique(y_true)) < 2:
+        return None
+
+    def loss(log_temperature: float) -> float:
+        score = divided(y_score, np.exp(log_temperature))
+        chosen = np.where(y_true == 1, score, 1 - score)
+        return float(-np.log(np.maximum(chosen, SURE)).mean())
+
+    found = minimize_scalar(loss, bounds=np.log(LIMITS), options={"xatol": 1e-9})
+    return round(float(np.exp(found.x)), DIGITS)
+
+
+def divided(y_score: npt.ArrayLike, temperature: float) -> Floats:
+    """Return the scores, in [0, 1], whose logits are divided by a temperature."""
+    clipped = np.clip(np.asarray(y_score, np.float64), SURE, 1 - SURE)
+    return np.asarray(expit(logit(clipped) / temperature))

@@ -1,0 +1,85 @@
+"""Keep a part of the data as one memory-mapped array beside its index."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri.errors import InputError, writing
+from brain_mri.files import tables
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Hold one row of `values` for each row of `index`.
+
+    values: shape (n, ...); images are uint8 (n, size, size), grey levels 0-255.
+    index: columns image_id, group, y_true (0 = no, 1 = yes), and what a stage adds.
+    """
+
+    values: npt.NDArray
+    index: pd.DataFrame
+
+    @property
+    def y_true(self) -> npt.NDArray[np.int64]:
+        """Return the true classes, shape (n,), 0 or 1."""
+        return self.index["y_true"].to_numpy(dtype=np.int64)
+
+
+def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> None:
+    """Write rows chunk by chunk, in the order of the index, in bounded memory.
+
+    One after the other and not into a memory map, where a full disk kills the process
+    (SIGBUS) before it can say a word.
+
+    Raises:
+        InputError: the disk is full or the folder closed.
+        ValueError: the chunks hold more or fewer rows than the index, or their shapes
+            differ.
+    """
+    tables.write_csv(folder / "index.csv", index)
+    path, shape, start = folder / "values.npy", None, 0
+    for chunk in chunks:
+        if shape is None:
+            shape, dtype = chunk.shape[1:], chunk.dtype
+            _start(path, (len(index), *shape), dtype)
+        if chunk.shape[1:] != shape:
+            raise ValueError(f"{folder}: shape {shape} expected, {chunk.shape[1:]}")
+        # opened anew, so that a fault in making a chunk is none of this file
+        with writing(path), path.open("ab") as file:
+            file.write(np.ascontiguousarray(chunk, dtype).data)
+        start += len(chunk)
+    if shape is None or start != len(index):
+        raise ValueError(f"{folder}: {len(index)} rows expected, {start} came")
+
+
+def read(folder: Path) -> Packed:
+    """Open a folder that `write` made; the values stay on disk until they are used.
+
+    Raises:
+        InputError: a file is missing, damaged, or holds Python objects, which would be
+            code; or values and index differ in length.
+    """
+    path = folder / "values.npy"
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as an array ({reason})") from error
+    index = tables.read_csv(folder / "index.csv")
+    if values.shape[:1] != (len(index),):
+        raise InputError(
+            f"{path}: expected {len(index)} rows, as in index.csv beside it, "
+            f"found shape {values.shape}; start the stage that wrote it again"
+        )
+    return Packed(values, index)
+
+
+def _start(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    described = np.lib.format.dtype_to_descr(dtype)
+    header = {"descr": described, "fortran_order": False, "shape": shape}
+    with writing(path), path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)

@@ -1,0 +1,351 @@
+"""Check the results that Git keeps: whole, unedited, fresh, good enough, no worse.
+
+Data, DVC's cache, TensorFlow and Git's history are not needed. The files are read here,
+as `dvc metrics show` leaves out what is null and passes over what is missing.
+"""
+
+import difflib
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brain_mri import lock, params, pipeline
+from brain_mri.errors import InputError
+from brain_mri.files import tables
+from brain_mri.gate import recompute, rules
+
+METRICS = Path("metrics")
+DIGITS = 6  # as many as the results have
+
+Values = Mapping[str, Any]  # by `<file of metrics/>.<key in it>`
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold a check: what of, what was found and demanded, why it fails if it does."""
+
+    check: str
+    found: str
+    demanded: str
+    cause: str = ""
+
+
+def check(root: Path, against: str | None = None) -> list[Row]:
+    """Check what the section `check` of `root`/params.yaml demands.
+
+    Args:
+        root: the project's folder.
+        against: the Git revision that drops are measured from; None for no drops.
+
+    Raises:
+        InputError: it cannot be checked: there is no project, no Git repository or no
+            such revision, or params.yaml is wrong.
+    """
+    files = pipeline.results(root)
+    pipeline.check_params(root)
+    settings = params.load(root / params.FILE)
+    demanded = rules.read(settings)
+    git(root, "rev-parse", "--git-dir")
+    commit = None if against is None else revision(root, against)
+    now = present(root, files)
+    rows = [*kept(root, files), fresh(root, settings), follows(root, settings)]
+    rows.append(shared(now, demanded.max_groups_shared))
+    if demanded.require_imagenet:
+        rows.append(pretrained(now))
+    rows += [floor(key, limit, now) for key, limit in demanded.floors.items()]
+    if commit is not None:
+        then = past(root, files, commit, str(against))
+        rows += [
+            drop(key, limit, now, then, str(against))
+            for key, limit in demanded.drops.items()
+        ]
+    return rows
+
+
+def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
+    """Read the summaries among the files; one that cannot be read holds nothing.
+
+    A row of `kept` names it.
+    """
+    found: dict[str, Any] = {}
+    for path in files:
+        with suppress(OSError, ValueError):
+            found |= summary(path, (root / path).read_text(encoding="utf-8"))
+    return found
+
+
+def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[str, Any]:
+    """Read the summaries among the files as a commit has them; it may lack some.
+
+    Raises:
+        InputError: one is there and cannot be read.
+    """
+    there = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".")
+    found: dict[str, Any] = {}
+    for path in sorted({Path(name) for name in there.split("\0")}.intersection(files)):
+        try:
+            text = git(root, "show", f"{commit}:./{path.as_posix()}")
+            found |= summary(path, text)
+        except ValueError as error:
+            raise InputError(f"{called}: {path}: cannot be read ({error})") from error
+    return found
+
+
+def summary(path: Path, text: str) -> dict[str, Any]:
+    """Read a summary's leaves by `<its name>.<key in it>`; a table has none.
+
+    Raises:
+        ValueError: it is no summary, or a key hides another.
+    """
+    if path.suffix != ".json":
+        return {}
+    return params.flatten(tables.parse_json(text), f"{path.stem}.")
+
+
+def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
+    """Check that each result is there, readable, in Git and as DVC wrote it.
+
+    Args:
+        root: the project's folder.
+        files: for each result, the columns that it must have.
+    """
+    demanded = "there, readable, in Git, as in dvc.lock"
+    tracked = set(git(root, "ls-files", "-z").split("\0"))
+    outs = [stage.outs for stage in recorded(root).values()]
+    written = {path: md5 for made in outs for path, md5 in made.items()}
+    rows = []
+    for path, columns in files.items():
+        cause = wrong(root, path, columns)
+        if not cause and path.as_posix() not in tracked:
+            cause = f"not in Git: git add {path}"
+        if not cause and edited(root / path, written.get(path.as_posix())):
+            cause = "not what the last run wrote: edited since"
+        if cause:
+            rows.append(Row(path.as_posix(), "", demanded, cause))
+    return rows or [Row("results that dvc.yaml names", f"{len(files)} files", demanded)]
+
+
+def wrong(root: Path, path: Path, columns: Iterable[str]) -> str:
+    """Say why a result cannot be used; nothing where it can."""
+    if not (root / path).is_file():
+        return "missing"
+    try:
+        if path.suffix == ".json":
+            tables.read_json(root / path)
+            return ""
+        table = tables.read_csv(root / path)
+    except InputError as error:
+        return str(error).removeprefix(f"{root / path}: ")
+    lost = [column for column in columns if column not in table]
+    return f"expected a column '{lost[0]}', found none" if lost else ""
+
+
+def edited(path: Path, written: str | None) -> bool:
+    """Say whether a file has another MD5 than DVC wrote down, if it did."""
+    return written is not None and lock.md5(path) != written
+
+
+def recorded(root: Path) -> dict[str, lock.Stage]:
+    """Return what dvc.lock records; nothing where it cannot be read.
+
+    DVC, asked by `fresh`, says what is wrong with such a file.
+    """
+    try:
+        return lock.stages(root)
+    except InputError:
+        return {}
+
+
+def follows(root: Path, settings: Values) -> Row:
+    """Check that what is said of the classifiers follows from their predictions."""
+    demanded = "what the predictions give"
+    try:
+        given = params.arguments(recompute.differences, ("evaluate", "vgg"), settings)
+        unlike = recompute.differences(root / METRICS, **given)
+    except InputError as error:
+        return Row("results recomputed", "", demanded, str(error))
+    more = f", and {len(unlike) - 1} more" if len(unlike) > 1 else ""
+    cause = f"{unlike[0]}{more}" if unlike else ""
+    return Row("results recomputed", "differ" if cause else "agree", demanded, cause)
+
+
+def fresh(root: Path, settings: Values) -> Row:
+    """Check that DVC would run no stage: code, parameters and results fit dvc.lock."""
+    command = [sys.executable, "-m", "dvc", "repro", "--dry", "--allow-missing"]
+    result = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False
+    )
+    cause = stale(result.returncode, result.stdout, result.stderr)
+    cause = cause or astray(root, settings)
+    found = "stale" if cause else "fresh"
+    return Row("dvc.lock", found, "fits code, params and results", cause)
+
+
+def stale(returncode: int, stdout: str, stderr: str) -> str:
+    """Say what a dry run of DVC would do; nothing where all is fresh.
+
+    Its status alone does not tell: it is 0 where a stage would run whose inputs are all
+    there.
+    """
+    if frozen := re.findall(r"'([^']+)' is frozen", stderr):
+        return f"{frozen[0]} is frozen, so that nothing makes it run: dvc unfreeze"
+    named = re.findall(r"^Running stage '([^']+)'", stdout, re.M)
+    named += re.findall(r"failed to reproduce '([^']+)'", stderr)
+    if named:
+        stages = ", ".join(dict.fromkeys(named))
+        return f"{stages} would run: dvc repro, then commit dvc.lock and metrics/"
+    if returncode:
+        lines = [line.removeprefix("ERROR: ") for line in stderr.splitlines()]
+        return f"dvc repro --dry: {next(filter(None, lines), f'status {returncode}')}"
+    return ""
+
+
+def astray(root: Path, settings: Values) -> str:
+    """Say what DVC passes over: a file that Git lost, a path or stage dvc.yaml lost.
+
+    It must be told to excuse data that are not here, and then excuses anything; and it
+    compares with dvc.lock only what dvc.yaml still names.
+    """
+    declared, record = pipeline.paths(root, settings), recorded(root)
+    if lost := sorted(set(record) - set(declared)):
+        return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
+    made = {out for _, outs in declared.values() for out in outs}
+    for name, (deps, outs) in declared.items():
+        for dep in sorted(deps - made - {settings["dataset"]}):
+            if not (root / dep).exists():
+                return f"{name} needs {dep}, which is missing: git checkout {dep}"
+        stage = record.get(name, lock.Stage({}, {}, {}))
+        if odd := sorted((deps ^ set(stage.deps)) | (outs ^ set(stage.outs))):
+            return f"{name}: {odd[0]} in one of dvc.yaml and dvc.lock only: dvc repro"
+    return ""
+
+
+def shared(now: Values, limit: int) -> Row:
+    """Check that no group of images, or hardly any, lies in two parts."""
+    key = "split.groups_shared"
+    cause = unusable(key, now)
+    if not cause and now[key] > limit:
+        cause = "a picture is in two parts, which leaks"
+    return Row(label(key), shown(now.get(key)), f"at most {limit}", cause)
+
+
+def pretrained(now: Values) -> Row:
+    """Check that the comparison is one with ImageNet weights."""
+    key = "comparison.vgg_weights"
+    found = now.get(key)
+    cause = "" if found == "imagenet" else "not pretrained: set vgg.weights: imagenet"
+    return Row(label(key), shown(found), "imagenet", cause)
+
+
+def floor(key: str, limit: float, now: Values) -> Row:
+    """Check that a metric is good enough."""
+    low = rules.lower_is_better(key)
+    cause = unusable(key, now)
+    if not cause and (now[key] > limit if low else now[key] < limit):
+        cause = "above its ceiling" if low else "below its floor"
+    demanded = f"at {'most' if low else 'least'} {limit:g}"
+    return Row(label(key), shown(now.get(key)), demanded, cause)
+
+
+def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row:
+    """Check that a metric is not much worse than at another revision.
+
+    One that the revision lacks, or has undefined, is new: nothing to fall behind.
+    """
+    demanded = f"at most {limit:g} worse than at {against}"
+    cause = unusable(key, now)
+    if unusable(key, then):
+        found = f"{shown(now.get(key))} (new: none at {against})"
+        return Row(label(key), found, demanded, cause)
+    found = f"{shown(now.get(key))} (was {shown(then[key])})"
+    if not cause:
+        change = now[key] - then[key]
+        worse = round(change if rules.lower_is_better(key) else -change, DIGITS)
+        cause = f"worse by {worse:g}" if worse > limit else ""
+    return Row(label(key), found, demanded, cause)
+
+
+def unusable(key: str, found: Values) -> str:
+    """Say why a metric cannot be judged; nothing where it can."""
+    stem = key.split(".")[0]
+    if not any(name.startswith(f"{stem}.") for name in found):
+        return f"no {METRICS / stem}.json, or none that can be read"
+    if key not in found:
+        near = difflib.get_close_matches(key, found, n=1, cutoff=0.8)
+        return "no such metric" + (f"; did you mean {label(near[0])}?" if near else "")
+    value = found[key]
+    if value is None:
+        return "undefined (null)"
+    if type(value) not in (int, float) or not abs(value) < 1e9:
+        return "no number, or too large a one"
+    return ""
+
+
+def label(key: str) -> str:
+    """Write a metric's file and its key in it."""
+    stem, _, name = key.partition(".")
+    return f"{METRICS.as_posix()}/{stem}.json {name}"
+
+
+def shown(value: object) -> str:
+    """Write what was found."""
+    return str(round(value, DIGITS)) if isinstance(value, float) else str(value)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Lay out the checks as a Markdown table that can be read as it is."""
+    lines = [["check", "found", "demanded", "result"]]
+    for row in rows:
+        result = f"**FAIL**: {row.cause}" if row.cause else "ok"
+        cells = (row.check, row.found, row.demanded, result)
+        lines.append([" ".join(cell.split()).replace("|", "\\|") for cell in cells])
+    # the last column is as long as its causes and stays ragged
+    widths = [*(max(len(line[i]) for line in lines) for i in range(3)), 3]
+    lines.insert(1, ["-" * width for width in widths])
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """Say in a line how many checks pass."""
+    failed = sum(1 for row in rows if row.cause)
+    if failed:
+        return f"{failed} of {len(rows)} checks fail."
+    return f"All {len(rows)} checks pass."
+
+
+def revision(root: Path, name: str) -> str:
+    """Return the commit that a revision names.
+
+    Raises:
+        InputError: there is none; a shallow clone has but its own.
+    """
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except InputError as error:
+        raise InputError(
+            f"unknown revision '{name}'; in a shallow clone: "
+            "git fetch --depth=1 origin main:refs/remotes/origin/main, "
+            "then --against origin/main"
+        ) from error
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Ask Git, and return its answer.
+
+    Raises:
+        InputError: Git is not there, or refuses; its own first line says why.
+    """
+    command = ["git", *arguments]
+    result = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, errors="replace", check=False
+    )
+    if result.returncode:
+        reason = (result.stderr.splitlines() or ["no answer"])[0]
+        raise InputError(f"git {arguments[0]}: {reason}")
+    return result.stdout.strip()

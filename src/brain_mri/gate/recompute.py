@@ -1,0 +1,189 @@
+"""Recompute what follows from the predictions, and compare it with what is stored.
+
+Only the predictions take a network to make. All that metrics/ says of a classifier
+beside them follows from them, and so do the counts of the parts: a number edited by
+hand does not fit them any more. What they do not give: the counts of the audit, the
+temperature of a calibration, and how a training went.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from brain_mri import params
+from brain_mri.errors import InputError
+from brain_mri.evidence import baselines, comparison, curves, scoring
+from brain_mri.files import predictions, tables
+from brain_mri.imaging import decoding
+from brain_mri.params import Proportion
+
+TOLERANCE = 1.5e-6  # six digits are kept, and another machine may round the last apart
+
+Leaves = dict[str, Any]
+
+
+def differences(
+    metrics: Path,
+    *,
+    model: Literal["scratch", "vgg"],
+    threshold: Proportion,
+    calibrate: bool,
+    weights: Literal["imagenet", "random"],
+) -> list[str]:
+    """Say where the files of a folder differ from what its predictions give.
+
+    Args:
+        metrics: the folder.
+        model: the champion.
+        threshold: y_score from which an image is called a tumour.
+        calibrate: whether a temperature divided the logits; which, is not recomputed,
+            for the scores that it was fitted to are not kept.
+        weights: where VGG-16's come from.
+
+    Returns:
+        A line for each value that differs: its file, its key, found and expected.
+
+    Raises:
+        InputError: a file is missing or cannot be read, or its predictions are wrong.
+    """
+    tested = {
+        name: predictions.read(metrics / f"{name}_predictions.csv")
+        for name in predictions.NETWORKS
+    }
+    trained = {
+        name: predictions.read(
+            metrics / f"{name}_train_predictions.csv", predictions.TRAINED
+        )
+        for name in predictions.NETWORKS
+    }
+    nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
+    expected: dict[str, Mapping[str, object] | pd.DataFrame] = {
+        "baselines.json": baselines.by_baseline(nulls),
+        "comparison.json": comparison.compare(tested, nulls, trained, weights),
+        "selected.json": comparison.selected(tested[model], model, threshold),
+        "statistics.csv": scoring.statistics(tested, nulls, threshold),
+    }
+    for name, table in tested.items():
+        summary = stored(metrics / f"{name}.json")
+        divisor = summary.get("temperature") if calibrate else 1.0
+        expected |= of_network(name, table, threshold, divisor)
+    parts = pd.concat([tested["scratch"], trained["scratch"]])
+    expected["split.json"] = of_split(parts)
+    lines = {}
+    for name, content in expected.items():
+        wanted, found = leaves(content), stored(metrics / name)
+        if name == "split.json":  # it says more, which no prediction gives
+            found = {key: value for key, value in found.items() if key in wanted}
+        lines[name] = unlike(found, wanted)
+    for name, table in tested.items():
+        lines[f"{name}_predictions.csv"] = predictions.miscalled(table, threshold)
+        lines[f"{name}_train_predictions.csv"] = predictions.miscalled(
+            trained[name], predictions.VERDICT_THRESHOLD
+        )
+    lines["baselines_predictions.csv"] = predictions.miscalled(
+        pd.concat(nulls.values()), predictions.VERDICT_THRESHOLD
+    )
+    return [
+        f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
+    ]
+
+
+def of_network(
+    name: str, table: pd.DataFrame, threshold: float, temperature: float | None
+) -> dict[str, Mapping[str, object] | pd.DataFrame]:
+    """Return what the files of one network must hold, as stage evaluate has it."""
+    test = table[table["part"] == "test"]
+    return {
+        f"{name}.json": {"temperature": temperature}
+        | scoring.by_part(table, threshold),
+        f"{name}_roc.csv": curves.roc_points(test),
+        f"{name}_confusion.csv": curves.confusion_rows(test, decoding.CLASSES),
+    }
+
+
+def of_split(table: pd.DataFrame) -> dict[str, object]:
+    """Return what metrics/split.json must say of the parts that are predicted."""
+    return {
+        str(part): {
+            "images": len(rows),
+            "groups": rows["group"].nunique(),
+            "no": int((rows["y_true"] == 0).sum()),
+            "yes": int((rows["y_true"] == 1).sum()),
+        }
+        for part, rows in table.groupby("part")
+    }
+
+
+def stored(path: Path) -> Leaves:
+    """Read a file of metrics/, summary or table, under one key for each value.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        if path.suffix == ".json":
+            return params.flatten(tables.read_json(path))
+        return cells(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+
+
+def leaves(content: Mapping[str, object] | pd.DataFrame) -> Leaves:
+    """Return what `stored` would read once the content is written."""
+    if isinstance(content, pd.DataFrame):
+        return cells(content.to_csv(index=False))
+    return params.flatten(json.loads(json.dumps(content)))
+
+
+def cells(text: str) -> Leaves:
+    """Return a table's cells by line and column, numbers as numbers.
+
+    Raises:
+        ValueError: it has no header, or a line of another length.
+    """
+    header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
+    if not header:
+        raise ValueError("expected a header, found none")
+    found: Leaves = {"columns": ",".join(header)}
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(
+                f"line {line}: {len(header)} cells expected, {len(row)} found"
+            )
+        for column, cell in zip(header, row, strict=True):
+            found[f"line {line}, {column}"] = _number(cell)
+    return found
+
+
+def unlike(found: Leaves, expected: Leaves) -> list[str]:
+    """Say which values differ, are missing or are too many."""
+    lines = []
+    for key in (*expected, *(key for key in found if key not in expected)):
+        if key not in found:
+            lines.append(f"{key}: missing")
+        elif key not in expected:
+            lines.append(f"{key}: nothing gives it, found {found[key]!r}")
+        elif not same(found[key], expected[key]):
+            lines.append(f"{key}: found {found[key]!r}, expected {expected[key]!r}")
+    return lines
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Compare two values: numbers up to the last digit kept, all else exactly."""
+    numbers = (int, float)
+    # by type: True, which Python takes for 1, is no number
+    if type(found) in numbers and type(expected) in numbers:
+        return expected - TOLERANCE <= found <= expected + TOLERANCE
+    return found == expected and type(found) is type(expected)
+
+
+def _number(cell: str) -> str | float:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

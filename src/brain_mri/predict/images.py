@@ -1,0 +1,259 @@
+"""Score any images with trained networks, prepared as the pipeline prepares its own.
+
+Decoding, head box, crop and resize are the pipeline's functions, so a score here is the
+score there. Images pass through in batches, so that a folder of any size fits.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from brain_mri.files import predictions
+from brain_mri.imaging import outliers, pictures
+from brain_mri.imaging.cropping import crop_name, crop_to_square, head_box
+from brain_mri.imaging.decoding import ID_DIGITS, ImageError, decode, pixel_hash
+from brain_mri.networks.memory import PIXELS_AT_ONCE
+
+AT_ONCE = 64  # images decoded before they are scored
+NEARLY_BLANK = 8.0  # standard deviation of a crop's grey levels; heads have over 30
+SIDE = 256  # px of each tile of an explanation
+
+Grey = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Hold a trained network, by name.
+
+    score: crops, uint8 (n, size, size), to scores in [0, 1], shape (n,).
+    heat: the same crops to heat maps, uint8, shape (n, height, width), each scaled by
+        itself; none where the network cannot be looked into.
+    """
+
+    name: str
+    score: Callable[[Grey], Scores]
+    heat: Callable[[Grey], Grey] | None = None
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Hold what training images look like, to say which image looks otherwise.
+
+    described: `oddness.features`, one a group, shape (n, d).
+    limit: the upper fence of their own distances.
+    """
+
+    described: npt.NDArray[np.float32]
+    limit: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Hold what is said of one file: scores by network, or why there are none.
+
+    picture: name of the explanation, where one was asked for.
+    """
+
+    file: str
+    scores: dict[str, float]
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+    picture: str = ""
+
+    @property
+    def remarks(self) -> str:
+        """Join the notes to one line."""
+        return "; ".join(self.notes)
+
+
+@dataclass
+class Tally:
+    """Count what passes through: files that could not be read."""
+
+    unread: int = 0
+
+    def count(self, found: Iterable[Prediction]) -> Iterator[Prediction]:
+        """Pass predictions on."""
+        for one in found:
+            self.unread += bool(one.reason)
+            yield one
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Hold one image as a network takes it, and what is noted of it."""
+
+    file: str
+    name: str  # of its explanation
+    crop: Grey
+    aspect: float
+    framed: Grey | None
+    notes: tuple[str, ...]
+
+
+def find(paths: Iterable[Path], aside: Path | None = None) -> list[Path]:
+    """List the files to score: each path as it is, and all files below a folder.
+
+    Those below a folder are sorted. What cannot be read stays, to be named: a path that
+    is not there, a folder that is closed, a link to a folder, which is not followed.
+
+    Args:
+        paths: files and folders.
+        aside: a folder that is left out where it lies below one of those.
+    """
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(_below(path, aside)) if os.path.isdir(path) else [path]
+    return files
+
+
+def _below(folder: Path, aside: Path | None) -> Iterator[Path]:
+    closed: list[Path] = []
+    for parent, folders, names in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        below = [Path(parent, name) for name in folders]
+        below = [path for path in below if not _same(path, aside)]
+        folders[:] = [path.name for path in below]
+        yield from (path for path in below if path.is_symlink())
+        yield from (Path(parent, name) for name in names)
+    yield from closed
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.resolve() == other.resolve()
+
+
+def predict(
+    files: Sequence[Path],
+    networks: Sequence[Network],
+    size: int,
+    likeness: Likeness | None = None,
+    explanations: Path | None = None,
+    caveats: tuple[str, ...] = (),
+) -> Iterator[Prediction]:
+    """Score files one batch at a time, in their order; one bad file stops no other.
+
+    Args:
+        files: images, or what claims to be one.
+        networks: which to ask.
+        size: side of their input, px.
+        likeness: of the training images; without it nothing is said of it.
+        explanations: a folder, for a picture each: the image with the box that was cut
+            out, the crop, and Grad-CAM of each network that has it.
+        caveats: what holds of every answer, for its notes.
+    """
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(files), desc="predict", leave=False, disable=None) as bar,
+    ):
+        for start in range(0, len(files), AT_ONCE):
+            chunk = files[start : start + AT_ONCE]
+            batch = [
+                *pool.map(lambda file: _prepare(file, size, bool(explanations)), chunk)
+            ]
+            good = [one for one in batch if isinstance(one, _Prepared)]
+            scored = (
+                replace(one, notes=one.notes + caveats)
+                for one in _score(good, networks, likeness, explanations)
+            )
+            bar.clear()  # or the rows that are written now begin behind it
+            for one in batch:
+                yield next(scored) if isinstance(one, _Prepared) else one
+            bar.update(len(batch))
+
+
+def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
+    shown = os.fsencode(file).decode("utf-8", "backslashreplace")
+    try:
+        grey = decode(file).grey
+    except (ImageError, OSError) as error:
+        return Prediction(shown, {}, reason=_why_not_entered(file) or str(error))
+    box = head_box(grey)
+    crop = crop_to_square(grey, box, size)
+    notes = {
+        "no head found": "frame kept" in box.flags,
+        "nearly blank": crop.std() < NEARLY_BLANK,
+        f"head under {size} px": box.shorter < size,
+        "letters in the image": outliers.has_letters(grey),
+    }
+    return _Prepared(
+        shown,
+        crop_name(shown, pixel_hash(grey)[:ID_DIGITS]),
+        crop,
+        box.aspect,
+        pictures.framed(grey, box, SIDE) if framed else None,
+        tuple(note for note, is_so in notes.items() if is_so),
+    )
+
+
+def _why_not_entered(path: Path) -> str:
+    if not os.path.isdir(path):
+        return ""
+    linked = os.path.islink(path)
+    return (
+        "a link to a folder, not followed" if linked else "a folder that cannot be read"
+    )
+
+
+def in_batches(ask: Callable[[Grey], npt.NDArray], crops: Grey) -> npt.NDArray:
+    """Ask of as many crops at once as evaluation does, in bounded memory at any size.
+
+    Args:
+        ask: takes crops, gives a row for each.
+        crops: uint8 (n, size, size), one or more; they may lie on disk.
+    """
+    size = max(1, PIXELS_AT_ONCE // crops[0].size)
+    starts = range(0, len(crops), size)
+    return np.concatenate([ask(np.asarray(crops[i : i + size])) for i in starts])
+
+
+def _score(
+    good: Sequence[_Prepared],
+    networks: Sequence[Network],
+    likeness: Likeness | None,
+    explanations: Path | None,
+) -> list[Prediction]:
+    if not good:
+        return []
+    crops = np.stack([one.crop for one in good])
+    scores = {network.name: in_batches(network.score, crops) for network in networks}
+    if explanations:
+        _explain(good, crops, networks, explanations)
+    return [
+        Prediction(
+            one.file,
+            {name: predictions.rounded(values[i]) for name, values in scores.items()},
+            (("unlike the training images",) if far else ()) + one.notes,
+            picture=one.name if explanations else "",
+        )
+        for i, (one, far) in enumerate(zip(good, _far(good, likeness), strict=True))
+    ]
+
+
+def _far(good: Sequence[_Prepared], likeness: Likeness | None) -> list[bool]:
+    if likeness is None:
+        return [False] * len(good)
+    described = np.stack([outliers.features(one.crop, one.aspect) for one in good])
+    return list(outliers.distances_to(likeness.described, described) > likeness.limit)
+
+
+def _explain(
+    good: Sequence[_Prepared],
+    crops: Grey,
+    networks: Sequence[Network],
+    folder: Path,
+) -> None:
+    heats = [in_batches(network.heat, crops) for network in networks if network.heat]
+    for i, one in enumerate(good):
+        tiles = [] if one.framed is None else [one.framed]
+        tiles.append(pictures.tile(crops[i], SIDE))
+        tiles += [pictures.heated(crops[i], heat[i], SIDE) for heat in heats]
+        (folder / one.name).write_bytes(pictures.png(tiles, SIDE))

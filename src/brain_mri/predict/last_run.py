@@ -1,0 +1,155 @@
+"""Load the networks of the last run, as dvc.lock records it, for use on new images."""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri import lock
+from brain_mri.errors import InputError
+from brain_mri.files import arrays, tables
+from brain_mri.imaging import outliers
+from brain_mri.predict.images import Likeness, Network
+
+DATA, MODELS, METRICS = Path("data"), Path("models"), Path("metrics")
+TRAIN, TEST = DATA / "split" / "train", DATA / "split" / "test"
+CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.npy"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Hold what the last run was made with.
+
+    run: what DVC wrote of it. image_size: side of the input, px. threshold: of the
+    decision. calibrated: whether temperatures divide the logits. champion: scratch or
+    vgg. vgg_weights: imagenet or random. dataset: the folder, and the MD5 that DVC
+    gives it.
+    """
+
+    run: lock.Run
+    image_size: int
+    threshold: float
+    calibrated: bool
+    champion: str
+    vgg_weights: str
+    dataset: str
+    dataset_md5: str
+
+
+def trained(root: Path, last: str = "compare") -> Trained:
+    """Read from `root`/dvc.lock what the networks were trained with.
+
+    Never params.yaml: somebody may have changed it since.
+
+    Args:
+        root: the project's folder.
+        last: the stage up to which all must be of one run.
+
+    Raises:
+        InputError: there is no complete run, or there are parts of two.
+    """
+    run = lock.read(root, last)
+    taken = run.params
+    try:
+        # of what the crop reads, the data set alone is a folder
+        [dataset] = [
+            d for d in run.stages["crop"].deps.items() if d[1].endswith(".dir")
+        ]
+        return Trained(
+            run=run,
+            image_size=int(taken["image_size"]),
+            threshold=float(taken["evaluate.threshold"]),
+            calibrated=bool(taken["evaluate.calibrate"]),
+            champion=str(taken["model"]),
+            vgg_weights=str(taken["vgg.weights"]),
+            dataset=dataset[0],
+            dataset_md5=dataset[1],
+        )
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{root / lock.FILE}: expected the record of a whole run, found less; "
+            "dvc repro first"
+        ) from None
+
+
+def load(trained: Trained, name: str) -> Any:
+    """Load one network of the last run, a float32 Keras model; loads TensorFlow.
+
+    Raises:
+        InputError: its weights are not there, are of another run, or do not fit; or
+            TensorFlow is not installed.
+    """
+    folder = trained.run.output(MODELS / name)
+    convolutions = trained.run.output(CONVOLUTIONS[name])
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError("a trained network needs TensorFlow; predict --onnx does not")
+    # or there were yet more start-up notes
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from brain_mri.networks import models, training
+
+    training.prepare(seed=0)  # nothing here is random; always float32
+    model = models.load(name, trained.image_size, convolutions, folder)
+    models.divide_logit(model, temperature(trained, name))
+    return model
+
+
+def temperature(trained: Trained, name: str) -> float:
+    """Return what divides the logits of a network of the last run; 1 for nothing.
+
+    Raises:
+        InputError: its metrics are not there or of another run.
+    """
+    if not trained.calibrated:
+        return 1.0
+    path = trained.run.output(METRICS / f"{name}.json")
+    return float(tables.read_json(path)["temperature"])
+
+
+def network(model: Any) -> Network:
+    """Make a loaded Keras model ready to be asked for scores and heat maps."""
+    from brain_mri.networks import gradcam
+
+    def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        found = model.predict_on_batch(crops)
+        return np.asarray(found, np.float32)[:, 0]
+
+    def heat(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        unlabelled = pd.DataFrame({"y_true": np.zeros(len(crops), np.int64)})
+        part = arrays.Packed(crops, unlabelled)
+        layer = gradcam.LAST_MAPS[model.name]
+        maps = gradcam.heatmaps(model, part, layer)
+        # each by itself: a picture must not depend on those beside it
+        return np.concatenate([gradcam.to_grey(one[np.newaxis]) for one in maps])
+
+    return Network(model.name, score, heat)
+
+
+def likeness(run: lock.Run) -> Likeness | None:
+    """Describe the training images of the last run; None without, or with too few.
+
+    Raises:
+        InputError: they or their tables are of another run.
+    """
+    if not (run.root / TRAIN).exists():
+        return None
+    part = arrays.read(run.output(TRAIN))
+    crops = tables.read_csv(run.output(DATA / "crop.csv")).set_index("image_id")
+    boxes = crops.loc[part.index["image_id"]]
+    aspects = (boxes["x1"] - boxes["x0"]) / (boxes["y1"] - boxes["y0"])
+    described = np.stack(
+        [
+            outliers.features(np.asarray(crop), aspect)
+            for crop, aspect in zip(part.values, aspects, strict=True)
+        ]
+    )
+    groups = part.index["group"].to_numpy()
+    first = np.unique(groups, return_index=True)[1]
+    if len(first) <= outliers.NEIGHBOURS:  # too few to say what is far
+        return None
+    limit = outliers.fence(outliers.distances(described, groups))
+    return Likeness(described[first], limit)

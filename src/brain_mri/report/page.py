@@ -1,0 +1,351 @@
+"""Make the page, the summary and the two cards from what the stages left."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
+
+from brain_mri import params
+from brain_mri.dataset import groups
+from brain_mri.dataset.splitting import PARTS
+from brain_mri.errors import writing
+from brain_mri.evidence import curves, scoring, temperature, wording
+from brain_mri.evidence.comparison import signed
+from brain_mri.files import arrays, predictions, tables
+from brain_mri.files.predictions import NETWORKS, VERDICT_THRESHOLD
+from brain_mri.imaging import pictures
+from brain_mri.imaging.decoding import CLASSES
+from brain_mri.report import figures, galleries
+
+LISTED = 50  # rejected files on the page
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless")
+TEMPLATES = {
+    "index.html": "index.html.j2",
+    "summary.md": "summary.md.j2",
+    "model-card.md": "model-card.md.j2",
+    "data-card.md": "data-card.md.j2",
+}
+ALTS = {
+    "intervals": "Accuracy and ROC AUC of both networks and the null baselines, each "
+    "with its 95 % interval; the numbers stand in the table above",
+    "training": "Loss and accuracy of both networks against the epoch",
+    "confusion": "Confusion matrices of both networks; the counts stand in the table",
+    "roc": "ROC curves of both networks",
+    "precision-recall": "Precision-recall curves of both networks",
+    "calibration": "Observed share of tumours against the mean score, in bins",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Read what the stages left, each file when it is asked for.
+
+    dataset: the folder of the whole images; data, metrics: the stages' folders;
+    parameters: the sections of params.yaml that stages read.
+    """
+
+    dataset: Path
+    data: Path
+    metrics: Path
+    parameters: Mapping[str, Any]
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """Counts of files, duplicates and groups."""
+        return tables.read_json(self.metrics / "audit.json")
+
+    @cached_property
+    def crop(self) -> dict[str, Any]:
+        """Counts of crops, flagged ones and enlarged ones."""
+        return tables.read_json(self.metrics / "crop.json")
+
+    @cached_property
+    def split(self) -> dict[str, Any]:
+        """Counts in every part, groups shared, the simulated random split."""
+        return tables.read_json(self.metrics / "split.json")
+
+    @cached_property
+    def comparison(self) -> dict[str, Any]:
+        """The verdict and what it rests on."""
+        return tables.read_json(self.metrics / "comparison.json")
+
+    @cached_property
+    def champion(self) -> str:
+        """The network that `model` names in params.yaml."""
+        return tables.read_json(self.metrics / "selected.json")["model"]
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Metrics of the test part of both networks, then of the null baselines."""
+        own = {
+            m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in NETWORKS
+        }
+        return own | tables.read_json(self.metrics / "baselines.json")
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What to call every classifier."""
+        return wording.names(self.comparison["vgg_weights"])
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """A row a file."""
+        return tables.read_csv(self.data / "manifest.csv")
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """A row a pair of images that belong together."""
+        return tables.read_csv(self.data / "duplicates.csv")
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Image id to file name."""
+        used = self.manifest[self.manifest["accepted"]]
+        return dict(zip(used["image_id"], used["file"], strict=True))
+
+    @cached_property
+    def predictions(self) -> dict[str, pd.DataFrame]:
+        """Predictions of validation and test by both networks."""
+        return {
+            m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in NETWORKS
+        }
+
+    @cached_property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """Predictions of the test part by both networks."""
+        both = self.predictions
+        return {m: table[table["part"] == "test"] for m, table in both.items()}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether temperatures divided the logits of the scores."""
+        return bool(self.parameters["evaluate"]["calibrate"])
+
+    @cached_property
+    def statistics(self) -> pd.DataFrame:
+        """Every metric with its interval."""
+        return tables.read_csv(self.metrics / "statistics.csv")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the images are the embedded phantoms."""
+        return wording.is_drawn(self.dataset)
+
+
+def charts(results: Results) -> dict[str, Figure]:
+    """Draw the charts, by name."""
+    names, scores, tests = results.names, results.scores, results.tests
+    own = {model: scores[model] for model in NETWORKS}
+    metrics = results.metrics
+    histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in NETWORKS}
+    points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in NETWORKS}
+    share = float(predictions.arrays(tests["vgg"])[0].mean())
+    recalls = {m: curves.pr_points(table) for m, table in tests.items()}
+    bins = {m: curves.calibration(table) for m, table in tests.items()}
+    return {
+        "intervals": figures.intervals(scores, names),
+        "training": figures.training(histories, names),
+        "confusion": figures.confusions(own, names),
+        "roc": figures.roc(points, names),
+        "precision-recall": figures.precision_recall(recalls, share, names),
+        "calibration": figures.calibration(bins, names),
+    }
+
+
+def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
+    """Gather what the templates show.
+
+    Args:
+        results: what the stages left.
+        pngs: the charts, by name.
+    """
+    compared, names, scores = results.comparison, results.names, results.scores
+    notes = wording.limits(compared["vgg_weights"], results.drawn)
+    notes += wording.two_thresholds(results.parameters["evaluate"]["threshold"])
+    rejected = results.manifest[~results.manifest["accepted"]]
+    return {
+        "comparison": compared,
+        "champion": results.champion,
+        "names": names,
+        "notes": notes,
+        "limits": wording.LIMITS,
+        "headline": wording.headline(scores, names),
+        "blind": wording.blind(compared, scores, names),
+        "one_answer": wording.one_answer(scores, names),
+        "unbeaten": wording.unbeaten(compared, names),
+        "learnt": wording.learnt(compared, names),
+        "enlarged": wording.enlarged(
+            results.crop["enlarged_share"], results.parameters["image_size"]
+        ),
+        "calibrated": results.calibrated,
+        "temperatures": temperature_rows(results),
+        "table": wording.side_by_side({m: scores[m] for m in NETWORKS}, names),
+        "audit": results.audit,
+        "crop": results.crop,
+        "split": results.split,
+        "parts": PARTS,
+        "rejected": rejected.head(LISTED).to_dict("records"),
+        "conflicts": groups.conflicts(results.manifest, results.duplicates),
+        "galleries": gallery_rows(results),
+        "charts": {
+            name: {"src": pictures.data_uri(png), "alt": ALTS[name]}
+            for name, png in pngs.items()
+        },
+        "statistics": statistics_rows(results),
+        "parameters": parameter_rows(results.parameters),
+        "parameter": results.parameters,
+        "versions": versions(),
+        "data": data_facts(results),
+    }
+
+
+def gallery_rows(results: Results) -> dict[str, Any]:
+    """Choose and draw the pictures of scans, by section."""
+    data = results.data
+    crops = tables.read_csv(data / "crop.csv")
+    heat = {model: arrays.read(data / "explain" / model) for model in NETWORKS}
+    return {
+        "crops": galleries.crops(
+            crops, results.files, results.dataset, data / "cropped"
+        ),
+        "copies": galleries.copies(
+            tables.read_csv(data / "split.csv"), crops, data / "cropped"
+        ),
+        "augmentation": galleries.augmentation(arrays.read(data / "augmented")),
+        "tests": galleries.test_images(
+            arrays.read(data / "split" / "test"),
+            heat,
+            results.tests,
+            results.files,
+            results.parameters["seed"],
+        ),
+    }
+
+
+def temperature_rows(results: Results) -> list[dict[str, Any]]:
+    """Say of each network what a temperature fitted on validation does to its test.
+
+    Where scores are calibrated already, the temperature is the one that did it, and
+    `before` has it taken back.
+    """
+    rows = []
+    for model, table in results.predictions.items():
+        stored = tables.read_json(results.metrics / f"{model}.json")["temperature"]
+        raw = table.assign(y_score=temperature.divided(table["y_score"], 1 / stored))
+        found = stored if results.calibrated else temperature.fitted(table)
+        if found is None:
+            continue
+        cooled = raw.assign(y_score=temperature.divided(raw["y_score"], found))
+        row: dict[str, Any] = {"name": results.names[model], "temperature": found}
+        for when, scored in (("before", raw), ("after", cooled)):
+            test = scoring.score(scored[scored["part"] == "test"], VERDICT_THRESHOLD)
+            row[when] = {key: test[key] for key in ("log_loss", "brier")}
+        rows.append(row)
+    return rows
+
+
+def statistics_rows(results: Results) -> list[dict[str, Any]]:
+    """Set the secondary metrics of the two networks side by side, a row a metric."""
+    table = results.statistics
+    table = table[table["model"].isin(NETWORKS) & (table["part"] == "test")]
+    rows = []
+    for metric, mine in table.groupby("metric", sort=False):
+        cells = {row["model"]: _cell(row) for row in mine.to_dict("records")}
+        rows.append({"metric": wording.METRICS[str(metric)], **cells})
+    return rows
+
+
+def parameter_rows(
+    values: Mapping[str, Any], prefix: str = ""
+) -> list[tuple[str, object]]:
+    """List every parameter under its dotted key."""
+    rows: list[tuple[str, object]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += parameter_rows(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", value))
+    return rows
+
+
+def versions() -> list[tuple[str, str]]:
+    """List Python and the packages that decide, as installed where the page is made."""
+    return [("python", platform.python_version())] + [
+        (name, version(name)) for name in PACKAGES
+    ]
+
+
+def data_facts(results: Results) -> dict[str, Any]:
+    """Say what the data set is called, what it holds and how to know it again."""
+    used = results.manifest[results.manifest["accepted"]]
+    lines = sorted(used["label"] + " " + used["sha256"])
+    return {
+        "name": results.dataset.name,
+        "drawn": results.drawn,
+        "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        "formats": sorted(used["format"].value_counts().items()),
+        "width": (int(used["width"].min()), int(used["width"].max())),
+        "height": (int(used["height"].min()), int(used["height"].max())),
+        "classes": CLASSES,
+    }
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template; what comes from a file name is escaped.
+
+    In HTML by itself, in Markdown where a template says `plain`.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["plain"] = wording.plain
+    environment.filters["number"] = wording.number
+    environment.filters["p_value"] = wording.p_value
+    environment.filters["signed"] = signed
+    return environment.get_template(template).render(values)
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the charts, the page, the summary and the cards."""
+    pngs = {}
+    for name, figure in charts(results).items():
+        path = folder / "figures" / f"{name}.png"
+        figures.save(figure, path)
+        pngs[name] = path.read_bytes()
+    values = context(results, pngs)
+    for name, template in TEMPLATES.items():
+        with writing(folder / name):
+            (folder / name).write_text(render(template, values), encoding="utf-8")
+
+
+def pipeline_parameters(path: Path) -> dict[str, Any]:
+    """Read the parameters that stages read: all but what the gate demands."""
+    values = params.load(path)
+    values.pop("check", None)
+    return values
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    value, low, high = (pd.to_numeric(row[key]) for key in ("value", "low", "high"))
+    if pd.isna(value):
+        return "undefined"
+    text = f"{value:.3f}"
+    if not pd.isna(low):
+        text += f" ({low:.2f} to {high:.2f})"
+    count, n = (pd.to_numeric(row[key]) for key in ("count", "n"))
+    if not pd.isna(count):
+        text += f", {int(count)} of {int(n)}"
+    return text

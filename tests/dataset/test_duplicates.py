@@ -1,0 +1,176 @@
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from brain_mri.dataset.duplicates import (
+    MIN_INLIERS,
+    Features,
+    candidate_pairs,
+    describe,
+    duplicate_pairs,
+    fingerprint,
+    group_labels,
+    inliers,
+    strip,
+)
+
+Grey = npt.NDArray[np.uint8]
+
+
+def head(seed: int) -> Grey:
+    """Draw a bright ellipse full of blobs of its own in a black frame."""
+    rng = np.random.default_rng(seed)
+    blobs = sum(
+        cv2.resize(rng.random((n, n)), (256, 256), interpolation=cv2.INTER_CUBIC)
+        for n in (8, 16, 32)
+    )
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    inside = (x / 0.7) ** 2 + (y / 0.85) ** 2 < 1
+    return np.where(inside, 40 + np.clip(blobs, 0, 3) * 60, 0).astype(np.uint8)
+
+
+def jpeg(grey: Grey) -> Grey:
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, format="JPEG", quality=60)
+    return np.asarray(Image.open(buffer))
+
+
+COPIES: dict[str, Callable[[Grey], Any]] = {
+    "re-encoded": jpeg,
+    "enlarged": lambda grey: cv2.resize(grey, (630, 630)),
+    "shrunk": lambda grey: cv2.resize(grey, (170, 170), interpolation=cv2.INTER_AREA),
+    "re-cropped": lambda grey: grey[14:246, 34:224],
+    "white frame": lambda grey: np.pad(grey, ((0, 0), (60, 60)), constant_values=255),
+    "brighter": lambda grey: np.clip(grey * 1.2 + 5, 0, 255).astype(np.uint8),
+}
+
+
+def find(images: Sequence[Grey]) -> list[tuple[int, ...]]:
+    pairs = duplicate_pairs(
+        [str(hash((image.shape, image.tobytes()))) for image in images],
+        np.stack([fingerprint(image) for image in images]),
+        lambda i: images[i],
+    )
+    return [tuple(pair) for pair in pairs.tolist()]
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_a_copy_is_found_and_another_picture_is_not(kind: str) -> None:
+    assert find([head(0), head(1), COPIES[kind](head(0))]) == [(0, 2)]
+
+
+def test_different_heads_share_no_transform_even_if_all_are_compared() -> None:
+    images = [head(seed) for seed in range(6)]
+    # One fingerprint for all makes every pair a candidate.
+    same = np.zeros((6, 2), np.uint64)
+    pairs = duplicate_pairs(list("abcdef"), same, lambda i: images[i])
+    assert pairs.shape == (0, 2)
+
+
+def test_many_points_near_one_are_no_match() -> None:
+    rng = np.random.default_rng(0)
+    descriptors = rng.integers(0, 120, (100, 128)).astype(np.uint8)
+    one = np.clip(descriptors[0] + rng.integers(0, 3, (100, 128)), 0, 255)
+    points = rng.random((100, 2)).astype(np.float32) * 300
+    crowd = Features(points, one.astype(np.uint8))
+    assert inliers(crowd, Features(points, descriptors)) == 0
+
+
+def test_inliers_count_a_similarity_and_not_a_scramble() -> None:
+    rng = np.random.default_rng(0)
+    points = (rng.random((100, 2)) * 300).astype(np.float32)
+    descriptors = rng.integers(0, 200, (100, 128)).astype(np.uint8)
+    turn = np.array([[0.0, -0.5], [0.5, 0.0]], np.float32)
+    here = Features(points, descriptors)
+    assert inliers(here, Features(points @ turn + 20, descriptors)) == 100
+    scrambled = points[rng.permutation(100)]
+    assert inliers(here, Features(scrambled, descriptors)) < MIN_INLIERS
+
+
+def test_describe_bounds_size_and_takes_a_featureless_image() -> None:
+    features = describe(head(0))
+    assert features.points.shape == (len(features.descriptors), 2)
+    assert 100 < len(features.points) <= 400
+    assert features.descriptors.dtype == np.uint8
+    assert features.points.max() < 300
+    flat = np.zeros((16, 4000), np.uint8)
+    flat[:, 2000:] = 1
+    assert describe(flat).descriptors.shape == (0, 128)
+
+
+def test_identical_pixels_are_pairs_without_being_read() -> None:
+    images = [head(0), head(1), head(0), head(0)]
+
+    def load(_: int) -> Grey:
+        pytest.fail("read again")
+
+    prints = np.stack([fingerprint(image) for image in images])
+    pairs = duplicate_pairs(["a", "b", "a", "a"], prints, load)
+    assert pairs.tolist() == [[0, 2], [0, 3], [2, 3]]
+
+
+def test_each_image_is_read_once_and_copies_of_it_never() -> None:
+    images = [head(0), jpeg(head(0)), head(0), COPIES["brighter"](head(0))]
+    read: list[int] = []
+
+    def load(i: int) -> Grey:
+        read.append(i)
+        return images[i]
+
+    prints = np.stack([fingerprint(image) for image in images])
+    pairs = duplicate_pairs(["a", "b", "a", "c"], prints, load)
+    assert sorted(read) == [0, 1, 3]
+    assert len(pairs) == 6
+
+
+def test_pairs_are_the_same_on_every_run() -> None:
+    images = [head(seed // 2) for seed in range(8)]
+    images = [jpeg(image) if i % 2 else image for i, image in enumerate(images)]
+    assert find(images) == find(images) == [(0, 1), (2, 3), (4, 5), (6, 7)]
+
+
+def test_candidates_are_all_near_pairs_across_blocks() -> None:
+    rng = np.random.default_rng(0)
+    prints = rng.integers(0, 2**64, (700, 2), np.uint64)
+    prints[600, 0] = prints[5, 0] ^ np.uint64(0b1111111111)  # 10 bits away
+    prints[601, 1] = prints[6, 1] ^ np.uint64(0b11111111111)  # 11 bits away
+    prints[699, 1] = prints[698, 1]
+    assert candidate_pairs(prints).tolist() == [[5, 600], [698, 699]]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_pair_in_less_than_two_images(n: int) -> None:
+    prints = np.zeros((n, 2), np.uint64)
+    pairs = duplicate_pairs(["a"] * n, prints, lambda i: head(i))
+    assert pairs.shape == (0, 2)
+    assert len(group_labels(n, pairs)) == n
+
+
+def test_groups_are_transitive() -> None:
+    labels = group_labels(6, np.array([[0, 4], [1, 2], [4, 5]]))
+    assert labels[0] == labels[4] == labels[5]
+    assert labels[1] == labels[2]
+    assert len(set(labels.tolist())) == 3
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_strip_cuts_a_uniform_margin(level: int) -> None:
+    inner = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
+    framed = np.pad(inner, ((3, 4), (5, 6)), constant_values=level)
+    np.testing.assert_array_equal(strip(framed), inner)
+    flat = np.full((20, 20), level, np.uint8)
+    assert strip(flat).shape == (20, 20)
+
+
+def test_fingerprint_bits_are_imagehash_bits() -> None:
+    import imagehash
+
+    raw, stripped = fingerprint(head(3)).tolist()
+    assert f"{raw:016x}" == str(imagehash.phash(Image.fromarray(head(3))))
+    assert f"{stripped:016x}" == str(imagehash.phash(Image.fromarray(strip(head(3)))))

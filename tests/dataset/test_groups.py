@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brain_mri.dataset.groups import chains, check_conflicts, conflicts, group_ids
+from brain_mri.errors import InputError
+from brain_mri.files import tables
+
+
+def manifest(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Accepted files of these ids; the folder is the label."""
+    table = pd.DataFrame(rows, columns=["image_id", "file"])
+    table["label"] = table["file"].str.partition("/")[0]
+    return table.assign(accepted=True)
+
+
+def pairs(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["first", "second", "kind"])
+
+
+SCANS = manifest(("b", "no/b"), ("c", "yes/c"), ("a", "yes/a"), ("d", "yes/d"))
+
+
+def test_equal_keys_make_chains_and_no_key_makes_none() -> None:
+    assert chains(["p", "", "q", "p", "", "p", "q"]).tolist() == [
+        [0, 3],
+        [3, 5],
+        [2, 6],
+    ]
+    for keys in ([], ["", ""], ["p", "q"]):
+        assert chains(keys).shape == (0, 2)
+
+
+def test_groups_join_transitively_across_kinds_of_pairs() -> None:
+    near = np.array([[0, 1]])
+    ids = ["c", "b", "a", "d"]
+    joined = np.concatenate([near, chains(["", "p", "p", ""])])
+    assert group_ids(ids, joined) == ["a", "a", "a", "d"]
+
+
+def test_a_scan_in_both_classes_is_named_with_its_files(tmp_path: Path) -> None:
+    same = pairs(("b", "c", "near"), ("c", "a", "exact"))
+    expected = {"a": ["no/b", "yes/a", "yes/c"]}
+    assert conflicts(SCANS, same) == expected
+    for name, table in (("m.csv", SCANS), ("p.csv", same)):
+        tables.write_csv(tmp_path / name, table)
+    read = [tables.read_csv(tmp_path / name) for name in ("m.csv", "p.csv")]
+    assert conflicts(*read) == expected
+    message = (
+        "^1 scans are labelled both no and yes: no/b and yes/a and yes/c. Correct or "
+        "remove the files, exclude them in review.csv, or set audit.label_conflicts to "
+        "keep in params.yaml$"
+    )
+    with pytest.raises(InputError, match=message):
+        check_conflicts(expected)
+
+
+@pytest.mark.parametrize("kind", ["review", "patient"])
+def test_a_patient_of_both_classes_is_no_conflict(kind: str) -> None:
+    joined = pairs(("b", "c", kind), ("c", "a", "exact"))
+    assert conflicts(SCANS, joined) == {}
+    check_conflicts({})
+
+
+def test_rejected_files_are_in_no_conflict() -> None:
+    lost = SCANS.assign(image_id="", accepted=False)
+    table = pd.concat([SCANS, lost])
+    assert conflicts(table, pairs()) == {}
+
+
+def test_ten_conflicts_are_named_and_all_counted() -> None:
+    found = {f"{i}": [f"no/{i}.png", f"yes/{i}.png"] for i in range(12)}
+    with pytest.raises(InputError, match="^12 scans .*: no/0.png and yes/0.png") as e:
+        check_conflicts(found)
+    assert str(e.value).count(" and yes/") == 10
+
+
+def test_a_conflict_is_one_line_whatever_the_names() -> None:
+    with pytest.raises(InputError, match=r"no/a\\nb and yes/\\x1b\[2J") as e:
+        check_conflicts({"a": ["no/a\nb", "yes/\x1b[2J"]})
+    assert "\n" not in str(e.value)

@@ -1,0 +1,116 @@
+import pytest
+
+from brain_mri.evidence import wording
+from brain_mri.evidence.comparison import HEADLINE
+
+NAMES = wording.names("random")
+TEST = (
+    dict.fromkeys(HEADLINE, 0.75)
+    | {
+        f"{metric}{end}": value
+        for metric in ("accuracy", "sensitivity", "specificity", "roc_auc")
+        for end, value in (("_low", 0.5), ("_high", 0.9))
+    }
+    | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_groups": 10, "n_images": 12}
+)
+UNDEFINED = {"roc_auc": None, "roc_auc_low": None, "roc_auc_high": None}
+BETTER = {"difference": 0.3, "low": 0.1, "high": 0.5}
+UNSURE = {"difference": 0.1, "low": -0.1, "high": 0.3}
+NOTHING = dict.fromkeys(BETTER)
+
+
+def test_an_untrained_vgg_is_never_called_pretrained():
+    assert NAMES["vgg"] == "VGG-16, random convolutions"
+    assert wording.names("imagenet")["vgg"] == "VGG-16, ImageNet"
+    (note,) = wording.limits("random", drawn=False)
+    assert "random, a control" in note
+    assert wording.limits("imagenet", drawn=False) == []
+
+
+def test_phantoms_say_nothing_about_patients():
+    assert "nothing about patients" in wording.limits("imagenet", drawn=True)[0]
+
+
+def test_the_table_has_a_row_a_metric_and_a_column_a_model():
+    lines = wording.side_by_side({"scratch": TEST, "vgg": TEST}, NAMES).splitlines()
+    assert lines[0] == "| test | CNN from scratch | VGG-16, random convolutions |"
+    assert "| roc auc | 0.750 (0.50–0.90) | 0.750 (0.50–0.90) |" in lines
+    assert "| brier | 0.750 | 0.750 |" in lines
+    assert "| n groups | 10 | 10 |" in lines
+    assert len(lines) == 2 + len(HEADLINE) + 6
+
+
+def test_what_is_undefined_is_said():
+    table = wording.side_by_side({"vgg": TEST | UNDEFINED}, NAMES)
+    assert "| roc auc | undefined |" in table
+    assert wording.with_interval(TEST | UNDEFINED, "roc_auc") == "undefined"
+    perfect = TEST | UNDEFINED | {"roc_auc": 1.0}
+    assert wording.with_interval(perfect, "roc_auc") == "1.00 (no interval)"
+
+
+def test_the_headline_counts_and_marks_the_null_baselines():
+    rows = wording.headline({"scratch": TEST, "majority": TEST}, NAMES)
+    assert [row["right"] for row in rows] == ["5 of 10"] * 2
+    assert [row["null"] for row in rows] == [False, True]
+    assert rows[0]["accuracy"] == "0.75 (0.50 to 0.90)"
+
+
+@pytest.mark.parametrize(
+    ("by_baseline", "sentence"),
+    [
+        ({"majority": BETTER}, "VGG-16, random convolutions: better than every null"),
+        (
+            {"majority": BETTER, "nearest": UNSURE},
+            "not shown to be better than nearest",
+        ),
+        ({"majority": NOTHING}, "majority class (difference undefined)"),
+        ({"majority": BETTER | {"low": 0.0}}, "not shown to be better than majority"),
+    ],
+)
+def test_only_an_interval_above_0_beats_a_baseline(by_baseline, sentence):
+    compared = {"verdict": "not separable", "baselines": {"vgg": by_baseline}}
+    (said,) = wording.unbeaten(compared, NAMES)
+    assert sentence in said
+
+
+def test_a_count_is_written_whole_and_a_metric_with_its_digits():
+    assert wording.number(3) == "3"
+    assert wording.number(0.12345) == "0.123"
+    assert wording.number(None) == "undefined"
+
+
+def test_a_tiny_p_is_never_written_as_0():
+    found = [wording.p_value(value) for value in (0.04, 0.001, 1e-5, None)]
+    found = [text.replace("\N{NO-BREAK SPACE}", " ") for text in found]
+    assert found == ["= 0.040", "= 0.001", "< 0.001", "undefined"]
+
+
+def test_the_blind_classifiers_are_set_against_the_networks():
+    scores = {"majority": TEST, "file_facts": TEST | {"tp": 3}}
+    paired = {"both_right": 4, "scratch_only": 1, "vgg_only": 2, "both_wrong": 3}
+    said = wording.blind({"n_groups": 10, "paired": paired}, scores, NAMES)
+    assert "5 of 10 test groups by the majority class, 7 by file facts only" in said
+    assert "with one: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
+
+
+@pytest.mark.parametrize("verdict", ["too few groups", "one class"])
+def test_without_a_verdict_no_baseline_is_beaten(verdict):
+    compared = {"verdict": verdict, "baselines": {"vgg": {"majority": BETTER}}}
+    (said,) = wording.unbeaten(compared, NAMES)
+    assert said == "Against the null baselines there is no verdict either."
+
+
+def test_two_thresholds_are_said_only_where_there_are_two():
+    assert wording.two_thresholds(0.5) == []
+    (said,) = wording.two_thresholds(0.45)
+    assert "from a score of 0.45 on" in said
+    assert "stay at 0.5" in said
+
+
+def test_a_network_that_always_says_the_same_is_named():
+    always = TEST | {"tp": 4, "fp": 6, "fn": 0, "tn": 0}
+    never = TEST | {"tp": 0, "fp": 0, "fn": 4, "tn": 6}
+    assert wording.one_answer({"scratch": TEST, "vgg": TEST}, NAMES) == []
+    first, second = wording.one_answer({"scratch": always, "vgg": never}, NAMES)
+    assert first.startswith("CNN from scratch says “a tumour” of every test group")
+    assert "VGG-16, random convolutions says “no tumour”" in second

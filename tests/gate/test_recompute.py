@@ -1,0 +1,145 @@
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from brain_mri import params
+from brain_mri.errors import InputError
+from brain_mri.gate import recompute
+
+
+def settings(folder):
+    values = params.load(folder / "params.yaml")
+    return params.arguments(recompute.differences, ("evaluate", "vgg"), values)
+
+
+def test_the_committed_results_follow_from_the_committed_predictions():
+    assert recompute.differences(ROOT / "metrics", **settings(ROOT)) == []
+
+
+@pytest.fixture
+def metrics(project, tmp_path):
+    shutil.copytree(project / "metrics", tmp_path / "metrics")
+    return tmp_path / "metrics"
+
+
+def test_what_the_stages_wrote_follows_from_the_predictions(project, metrics):
+    assert recompute.differences(metrics, **settings(project)) == []
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("scratch.json", '"accuracy": 0', '"accuracy": 1', "val.accuracy: found 1"),
+        ("vgg.json", '"n_groups": 6', '"n_groups": 7', "val.n_groups: found 7, exp"),
+        ("vgg.json", '"tp":', '"true":', "val.tp: missing"),
+        ("baselines.json", '"majority"', '"minority"', "majority.accuracy: missing"),
+        ("comparison.json", '"random"', '"imagenet"', "vgg_weights: found 'imagenet'"),
+        ("comparison.json", '"No verdict', '"A verdict', "sentence: found 'A verdict"),
+        ("selected.json", '"scratch"', '"vgg"', "model: found 'vgg'"),
+        ("statistics.csv", "vgg,val,accuracy,", "vgg,val,accuracy,1", ", value: found"),
+        ("statistics.csv", "model,", "models,", "columns: found 'models,"),
+        ("scratch_roc.csv", "0.0,0.0,", "0.5,0.0,", "line 2, fpr: found 0.5"),
+        ("split.json", '"images": 6', '"images": 60', "images: found 60, expected 6"),
+        ("vgg_confusion.csv", "\nno,", "\nyes,", "actual: found 'yes', expected 'no'"),
+    ],
+)
+def test_an_edited_value_is_named(project, metrics, file, old, new, told):
+    edit(metrics / file, old, new)
+    first = recompute.differences(metrics, **settings(project))[0]
+    assert first.startswith(f"{metrics / file}: ")
+    assert told in first
+
+
+def test_edited_predictions_show_in_what_follows_from_them(project, metrics):
+    path = metrics / "scratch_predictions.csv"
+    table = pd.read_csv(path, dtype=str)
+    table["y_score"] = table["y_true"].replace({"0": "0.1", "1": "0.9"})
+    table.to_csv(path, index=False)
+    lines = recompute.differences(metrics, **settings(project))
+    named = {line.split(":")[0].rsplit("/")[-1] for line in lines}
+    assert {"scratch.json", "comparison.json", "statistics.csv"} <= named
+    assert "vgg.json" not in named
+
+
+@pytest.mark.parametrize("name", ["scratch", "vgg", "baselines"])
+def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics, name):
+    path = metrics / f"{name}_predictions.csv"
+    table = pd.read_csv(path, dtype=str)
+    table.loc[0, "y_pred"] = {"0": "1", "1": "0"}[table.loc[0, "y_pred"]]
+    table.to_csv(path, index=False)
+    lines = recompute.differences(metrics, **settings(project))
+    assert f"{path}: y_pred of {table.loc[0, 'image_id']}: found" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "file"),
+    [
+        ("threshold", 0.9, "statistics.csv"),
+        ("weights", "imagenet", "comparison.json"),
+        ("model", "vgg", "selected.json"),
+    ],
+)
+def test_other_parameters_give_other_results(project, metrics, name, value, file):
+    lines = recompute.differences(metrics, **settings(project) | {name: value})
+    assert any(line.startswith(f"{metrics / file}: ") for line in lines)
+
+
+def test_a_file_that_cannot_be_read_is_one_line(project, metrics):
+    for text, told in [
+        ("", "expected a header, found none"),
+        ("fpr,tpr,threshold\n1\n", "line 2: 3 cells expected, 1 found"),
+    ]:
+        (metrics / "scratch_roc.csv").write_text(text)
+        with pytest.raises(InputError) as error:
+            recompute.differences(metrics, **settings(project))
+        assert str(error.value).startswith(f"{metrics / 'scratch_roc.csv'}: cannot")
+        assert told in str(error.value)
+
+
+def test_the_last_digit_may_differ_and_no_more():
+    assert recompute.same(0.123457, 0.123456)
+    assert not recompute.same(0.123458, 0.123456)
+    assert recompute.same(1, 1.0)
+    assert recompute.same(float("inf"), float("inf"))
+    assert not recompute.same(float("nan"), 0.5)
+    assert not recompute.same(10**400, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"), [(True, 1), (None, 0), ("", 0.0), ("0", 0), (1, None)]
+)
+def test_a_value_of_another_type_is_another_value(found, expected):
+    assert not recompute.same(found, expected)
+
+
+def test_missing_and_additional_keys_are_named():
+    assert recompute.unlike({"a": 1, "c": 3}, {"a": 1, "b": None}) == [
+        "b: missing",
+        "c: nothing gives it, found 3",
+    ]
+
+
+def test_a_table_is_read_as_it_is_written():
+    table = pd.DataFrame({"name": ["a, b", ""], "value": [0.1, None]})
+    assert recompute.leaves(table) == {
+        "columns": "name,value",
+        "line 2, name": "a, b",
+        "line 2, value": 0.1,
+        "line 3, name": "",
+        "line 3, value": "",
+    }
+
+
+def test_a_summary_is_read_as_it_is_written(metrics):
+    content = json.loads((metrics / "comparison.json").read_text(encoding="utf-8"))
+    stored = recompute.stored(metrics / "comparison.json")
+    assert recompute.unlike(stored, recompute.leaves(content)) == []

@@ -1,0 +1,258 @@
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from PIL import Image
+
+from brain_mri.dataset.listing import list_files
+from brain_mri.errors import InputError
+from brain_mri.imaging.cropping import (
+    Box,
+    crop_all,
+    crop_name,
+    crop_to_square,
+    head_box,
+    iou,
+)
+from brain_mri.imaging.decoding import decode
+
+Grey = npt.NDArray[np.uint8]
+
+
+def edges(box: Box) -> tuple[int, int, int, int]:
+    return box.x0, box.y0, box.x1, box.y1
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int, level: int = 120) -> Grey:
+    """Draw a bright rectangle in a black 256 x 256 frame."""
+    grey = np.zeros((256, 256), np.uint8)
+    grey[y0:y1, x0:x1] = level
+    return grey
+
+
+def test_box_is_the_rectangle_and_its_margin() -> None:
+    box = head_box(rectangle(60, 40, 160, 240))  # margins 2 and 4 px
+    assert edges(box) == (58, 36, 162, 244)
+    assert box.flags == ()
+    assert box.agreement == 1.0
+
+
+@pytest.mark.parametrize("corner", [(30, 20), (110, 20), (30, 100), (110, 100)])
+def test_an_off_centre_head_is_followed(corner: tuple[int, int]) -> None:
+    x, y = corner
+    box = head_box(rectangle(x, y, x + 100, y + 100))
+    assert edges(box) == (x - 2, y - 2, x + 102, y + 102)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_box_scales_with_the_image(factor: int) -> None:
+    small = head_box(rectangle(60, 40, 160, 240))
+    large = head_box(rectangle(60, 40, 160, 240).repeat(factor, 0).repeat(factor, 1))
+    assert edges(large) == tuple(factor * edge for edge in edges(small))
+
+
+def test_a_white_frame_is_peeled() -> None:
+    framed = np.pad(
+        rectangle(60, 40, 160, 240), ((7, 5), (20, 30)), constant_values=255
+    )
+    box = head_box(framed)
+    assert edges(box) == (78, 43, 182, 251)
+    assert box.flags == ("frame peeled",)
+
+
+def test_a_head_at_the_edge_is_flagged_and_clipped() -> None:
+    box = head_box(rectangle(0, 50, 120, 256))
+    assert edges(box) == (0, 45, 123, 256)
+    assert box.flags == ("touches border",)
+
+
+@pytest.mark.parametrize(
+    "grey",
+    [
+        rectangle(0, 0, 0, 0) + 1,
+        rectangle(100, 100, 140, 140),  # 2 % of the area
+        rectangle(10, 100, 250, 130),  # a bar: high enough in area, too flat
+    ],
+)
+def test_nothing_found_keeps_the_frame(grey: Grey) -> None:
+    box = head_box(grey)
+    assert edges(box) == (0, 0, 256, 256)
+    assert "frame kept" in box.flags
+
+
+def test_nothing_found_in_a_frame_keeps_what_is_inside() -> None:
+    framed = np.pad(np.zeros((200, 200), np.uint8), 30, constant_values=250)
+    framed[100, 100] = 90
+    box = head_box(framed)
+    assert edges(box) == (30, 30, 230, 230)
+    assert box.flags == ("frame peeled", "frame kept")
+
+
+def test_a_dark_scalp_round_a_bright_brain_is_kept() -> None:
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    radius = np.hypot(x, y)
+    grey = np.zeros((256, 256), np.uint8)
+    grey[radius < 0.60] = 140
+    grey[(radius > 0.64) & (radius < 0.68)] = 35  # below 45, 5 px from the brain
+    box = head_box(grey)
+    assert max(box.x0, box.y0) <= 41  # 0.68 of the half side is column 41
+    assert min(box.x1, box.y1) >= 215
+    assert box.flags == ("thresholds disagree",)
+    assert box.agreement < 0.8
+
+
+def test_letters_do_not_widen_the_box() -> None:
+    grey = rectangle(60, 60, 200, 200)
+    grey[10:30:6, 5:40] = 255  # strokes of 1 px
+    assert edges(head_box(grey)) == (57, 57, 203, 203)
+
+
+def test_a_grey_background_is_no_head() -> None:
+    grey = rectangle(60, 60, 200, 200)
+    grey[grey == 0] = 40
+    assert edges(head_box(grey)) == (57, 57, 203, 203)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 3000), (1427, 1920)])
+def test_any_shape_gives_a_box_inside_the_image(shape: tuple[int, int]) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    box = head_box(grey)
+    assert 0 <= box.x0 < box.x1 <= shape[1]
+    assert 0 <= box.y0 < box.y1 <= shape[0]
+
+
+def test_iou() -> None:
+    box = Box(0, 0, 4, 4)
+    assert iou(box, box) == 1.0
+    assert iou(box, Box(2, 0, 6, 4)) == pytest.approx(8 / 24)
+    assert iou(box, Box(4, 4, 8, 8)) == 0.0
+
+
+def test_crop_to_square_averages_areas() -> None:
+    grey = np.zeros((10, 12), np.uint8)
+    grey[2:6, 4:8] = [[10, 20, 0, 0]] * 2 + [[30, 40, 8, 8]] * 2
+    square = crop_to_square(grey, Box(4, 2, 8, 6), 2)
+    assert square.tolist() == [[15, 0], [35, 8]]
+    assert square.dtype == np.uint8
+
+
+def test_crop_to_square_stretches_both_sides() -> None:
+    grey = np.tile(np.repeat(np.array([0, 200], np.uint8), 30), (20, 1))
+    square = crop_to_square(grey, Box(0, 0, 60, 20), 40)
+    assert square.shape == (40, 40)
+    assert (square[:, :19] == 0).all()
+    assert (square[:, 21:] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("yes/Y92.jpg", "Y92-0123456789ab.png"),
+        ("no/sub/no 1.JPG", "no 1-0123456789ab.png"),
+        ("no/a?b/..png", ".-0123456789ab.png"),
+        ("no/kopf größe*.png", "kopf gr__e_-0123456789ab.png"),
+        ("no/" + "x" * 300 + ".png", "x" * 40 + "-0123456789ab.png"),
+    ],
+)
+def test_crop_name(file: str, name: str) -> None:
+    assert crop_name(file, "0123456789ab") == name
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> pd.DataFrame:
+    rows = [
+        ("aaa", "no/Y92.jpg", "no", True),
+        ("", "no/broken.png", "no", False),
+        ("bbb", "yes/Y92.jpg", "yes", True),
+        ("bbb-2", "yes/Y92.png", "yes", True),
+    ]
+    for name in ("no", "yes"):
+        (tmp_path / "raw" / name).mkdir(parents=True)
+    for _, file, _, accepted in rows:
+        if accepted:
+            image = Image.fromarray(rectangle(60, 40, 160, 240))
+            image.save(tmp_path / "raw" / file, format="PNG")
+    columns = ["image_id", "file", "label", "accepted"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(group=["aaa", "", "bbb", "bbb"], box="")
+
+
+def test_crop_all_writes_each_accepted_image_once(
+    tmp_path: Path, manifest: pd.DataFrame
+) -> None:
+    table = crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
+    assert table["file"].tolist() == [
+        "no/Y92-aaa.png",
+        "yes/Y92-bbb.png",
+        "yes/Y92-bbb-2.png",
+    ]
+    assert list_files(tmp_path / "out") == sorted(table["file"])
+    assert table.loc[0].to_dict() == {
+        "image_id": "aaa",
+        "label": "no",
+        "file": "no/Y92-aaa.png",
+        "x0": 58,
+        "y0": 36,
+        "x1": 162,
+        "y1": 244,
+        "kept": round(104 * 208 / 256**2, 4),
+        "enlarged": False,
+        "agreement": 1.0,
+        "oddness": 0.0,
+        "flags": "",
+    }
+    crop = np.asarray(Image.open(tmp_path / "out" / "yes/Y92-bbb-2.png"))
+    assert crop.shape == (32, 32)
+    assert crop[16, 16] == 120
+
+
+def test_a_box_that_a_person_gave_is_the_one_that_is_cut(
+    tmp_path: Path, manifest: pd.DataFrame
+) -> None:
+    manifest.loc[0, "box"] = "0 200 256 256"
+    table = crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
+    assert table.loc[0, ["x0", "y0", "x1", "y1"]].tolist() == [0, 200, 256, 256]
+    assert table.loc[0, "flags"] == "box corrected"
+    assert table.loc[0, "kept"] == round(56 / 256, 4)
+    assert table.loc[0, "agreement"] == 1.0  # of the box found
+    assert (table["flags"] == "box corrected").sum() == 1
+    crop = decode(tmp_path / "out" / table.loc[0, "file"]).grey
+    # the head ends at row 240: 40 of 56 rows, 23 of 32
+    assert crop[:22, 16].min() == 120
+    assert crop[24:, 16].max() == 0
+
+
+def test_crop_all_is_deterministic(tmp_path: Path, manifest: pd.DataFrame) -> None:
+    tables = [
+        crop_all(tmp_path / "raw", manifest, tmp_path / out, 32) for out in ("a", "b")
+    ]
+    pd.testing.assert_frame_equal(*tables)
+    for file in tables[0]["file"]:
+        first, second = (tmp_path / out / file for out in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_crop_all_names_a_file_that_has_gone(
+    tmp_path: Path, manifest: pd.DataFrame
+) -> None:
+    (tmp_path / "raw" / "yes" / "Y92.png").unlink()
+    with pytest.raises(InputError, match=r"yes/Y92\.png"):
+        crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
+
+
+def test_public_set_keeps_the_heads(public_set: Path) -> None:
+    boxes = {}
+    for file in list_files(public_set):
+        grey = decode(public_set / file).grey
+        boxes[file] = (head_box(grey), grey.size)
+    assert len(boxes) == 253
+    kept = pd.Series({file: box.area / size for file, (box, size) in boxes.items()})
+    # The files that the extreme-point crop cuts gravely: the brain spans these shares.
+    assert kept[["no/N22.JPG", "yes/Y259.JPG", "yes/Y244.JPG"]].min() > 0.75
+    assert kept.min() > 0.2
+    assert not any("frame kept" in box.flags for box, _ in boxes.values())
+    by_class = kept.groupby(lambda file: file.partition("/")[0]).median()
+    assert by_class["no"] == pytest.approx(0.74, abs=0.02)
+    assert by_class["yes"] == pytest.approx(0.95, abs=0.02)

@@ -1,0 +1,636 @@
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import damaged
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from brain_mri.errors import InputError
+from brain_mri.imaging import decoding
+from brain_mri.imaging.decoded import MAX_BYTES, MAX_PIXELS
+from brain_mri.imaging.decoding import ImageError, decode, write_png
+
+RAMP = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))  # 20 x 24, 0..230
+GREY = Image.fromarray(RAMP)
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+def save(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "mode"),
+    [
+        ("a.png", "PNG", "L"),
+        ("a.PNG", "PNG", "L"),
+        ("png_named.jpg", "PNG", "RGB"),
+        ("a.bmp", "BMP", "L"),
+        ("a.gif", "GIF", "L"),
+        ("a.tiff", "TIFF", "L"),
+        ("a.TIF", "TIFF", "RGB"),
+        ("a.webp", "WEBP", "RGB"),
+        ("a.pgm", "PPM", "L"),
+        ("no_suffix", "PNG", "RGBA"),
+        ("a", "PNG", "LA"),
+        ("palette.png", "PNG", "P"),
+    ],
+)
+def test_decode_reads_lossless_formats_by_content(
+    tmp_path: Path, name: str, form: str, mode: str
+) -> None:
+    lossless = {"lossless": True} if form == "WEBP" else {}
+    path = save(tmp_path / name, GREY.convert(mode), format=form, **lossless)
+    decoded = decode(path)
+    np.testing.assert_array_equal(decoded.grey, RAMP)
+    assert decoded.grey.dtype == np.uint8
+    assert decoded.format == form
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_decode_reads_jpeg_named_png(tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.png", GREY.convert(mode), format="JPEG", quality=95)
+    decoded = decode(path)
+    assert (decoded.format, decoded.mode) == ("JPEG", mode)
+    np.testing.assert_allclose(decoded.grey.astype(int), RAMP, atol=6)
+
+
+def test_colour_becomes_itu_r_601_luma(tmp_path: Path) -> None:
+    rgb = np.zeros((16, 48, 3), np.uint8)
+    for channel in range(3):
+        rgb[:, 16 * channel : 16 * (channel + 1), channel] = 255
+    grey = decode(save(tmp_path / "a.png", Image.fromarray(rgb))).grey
+    assert grey[0, [0, 16, 32]].tolist() == [76, 150, 29]  # .299, .587, .114 of 255
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_is_composited_over_black(tmp_path: Path, mode: str) -> None:
+    image = GREY.convert(mode)
+    alpha = np.zeros(RAMP.shape, np.uint8)
+    alpha[:, 12:] = 255
+    image.putalpha(Image.fromarray(alpha))
+    grey = decode(save(tmp_path / "a.png", image)).grey
+    np.testing.assert_array_equal(grey, np.where(alpha == 255, RAMP, 0))
+
+
+def test_transparent_palette_entry_is_black(tmp_path: Path) -> None:
+    image = Image.fromarray(np.repeat([[0, 1]], 16, axis=0).repeat(8, 1).astype("u1"))
+    image = image.convert("L").convert("P")
+    image.putpalette([255, 255, 255, 100, 100, 100])
+    grey = decode(save(tmp_path / "a.png", image, transparency=0)).grey
+    assert grey[0, [0, 8]].tolist() == [0, 100]
+
+
+def test_half_alpha_halves_the_grey(tmp_path: Path) -> None:
+    image = Image.merge("LA", (GREY, Image.new("L", GREY.size, 128)))
+    grey = decode(save(tmp_path / "a.png", image)).grey
+    np.testing.assert_allclose(grey, RAMP * (128 / 255), atol=1)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("a.png", "u2"), ("a.tif", "f4")])
+def test_deep_pixels_are_stretched_from_minimum_to_maximum(
+    tmp_path: Path, name: str, dtype: str
+) -> None:
+    deep = (1000 + 7 * RAMP.astype(int)).astype(dtype)
+    grey = decode(save(tmp_path / name, Image.fromarray(deep))).grey
+    np.testing.assert_array_equal(grey, np.round(RAMP * (255 / 230)))
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    path = save(tmp_path / "a.png", GREY, exif=exif)
+    np.testing.assert_array_equal(decode(path).grey, np.rot90(RAMP, -1))
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    other = Image.fromarray(RAMP[:, ::-1].copy())
+    path = save(tmp_path / "a.gif", GREY, save_all=True, append_images=[other])
+    np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+def cut_png(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (64, 64), np.uint8)).save(path, format="PNG")
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def cut_jpeg(path: Path) -> None:
+    GREY.resize((200, 200)).save(path, format="JPEG")
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "empty file"),
+        (lambda path: path.write_text("an image, honestly"), "not an image"),
+        (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not an image"),
+        (lambda path: path.write_bytes(b"PK\3\4" + bytes(2000)), "not an image"),
+        (cut_png, "damaged image: .*truncated"),
+        (cut_jpeg, "damaged image: .*truncated"),
+        (
+            lambda path: Image.new("L", (15, 90)).save(path, format="PNG"),
+            "15 x 90 px, a side under 16 px",
+        ),
+        (
+            lambda path: Image.new("RGB", (20, 20), "grey").save(path, format="PNG"),
+            r"one flat grey level \(128\)",
+        ),
+        (
+            lambda path: Image.new("I;16", (20, 20), 700).save(path, format="PNG"),
+            "one flat grey level",
+        ),
+        (lambda path: path.mkdir(), "not a regular file"),
+        (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file"),
+        (os.mkfifo, "not a regular file"),
+    ],
+)
+def test_decode_says_why_it_rejects(
+    tmp_path: Path, make: Callable[[Path], object], reason: str
+) -> None:
+    path = tmp_path / "a.png"
+    make(path)
+    with pytest.raises(ImageError, match=reason) as caught:
+        decode(path)
+    assert str(tmp_path) not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def stated(path: Path, width: int, height: int) -> Path:
+    """Write a PGM file that is as large as it says, all black but a corner."""
+    head = b"P5 %d %d 255\n" % (width, height)
+    path.write_bytes(head + b"\xff" + bytes(width * height - 1))
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_picture_of_the_largest_size_is_read_and_one_more_row_is_not(
+    tmp_path: Path,
+) -> None:
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000)
+    assert decode(path).grey.size == MAX_PIXELS
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000 + 1)
+    with pytest.raises(ImageError, match="more than 25,000,000 pixels"):
+        decode(path)
+
+
+def test_pillow_refuses_what_is_too_large_in_any_file(tmp_path: Path) -> None:
+    path = stated(tmp_path / "a", 5000, MAX_PIXELS // 5000 + 1)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
+
+
+def test_a_file_of_too_many_bytes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with path.open("wb") as stream:
+        stream.truncate(MAX_BYTES + 1)  # takes no room on the disk
+    with pytest.raises(ImageError, match="200,000,001 bytes, more than 200,000,000"):
+        decode(path)
+
+
+def test_slow_files_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.good()["jp2"] + bytes(8_000_000))
+    with pytest.raises(ImageError, match="JPEG 2000 of more than 8,000,000 bytes"):
+        decode(path)
+    for form in ("JPEG", "MPO"):
+        path.write_bytes(damaged.many_scans(20, form))
+        decoded = decode(path)
+        assert (decoded.grey.shape, decoded.format) == (damaged.SIDES, form)
+        path.write_bytes(damaged.many_scans(100, form))
+        with pytest.raises(ImageError, match="JPEG of more than 100 scans"):
+            decode(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slow-ppm", "^PPM of a kind that takes long to decode, with more than 2,000"),
+        ("slow-ppm-comments", "^PPM of more than 100 comments$"),
+        ("slow-ppm-header", "^PPM with a header of more than 1,000 bytes$"),
+        ("slow-bmp", "^BMP of a kind that takes long to decode, with more than 2,000,"),
+        ("slow-bmp-bytes", "^BMP of a kind .* 2,000,000 samples or 8,000,000 bytes$"),
+    ],
+)
+def test_what_is_decoded_in_python_is_bounded(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(damaged.damaged()[name])
+    with pytest.raises(ImageError, match=reason):
+        decode(path)
+
+
+def test_a_little_that_is_decoded_in_python_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    binary = b"P5 # a comment\n24 20 230\n" + RAMP.tobytes()
+    plain = b"P2\n24 20 230\n# 1 2\n" + b" ".join(b"%d" % i for i in RAMP.ravel())
+    for content in (binary, plain):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(decode(path).grey, STEPS)
+    runs = b"".join(bytes([17 - i, i, i, 200, 0, 0]) for i in range(1, 17))
+    path.write_bytes(damaged.bmp_rle(17, runs + b"\x11\x05\0\1"))
+    rows = [[i] * (17 - i) + [200] * i for i in range(1, 17)] + [[5] * 17]
+    np.testing.assert_array_equal(decode(path).grey, rows[::-1])
+
+
+def test_a_file_that_may_not_be_read_is_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ImageError, match="^cannot be read: Permission denied$"):
+        decode(path)
+
+
+def test_memory_that_is_short_for_exif_is_not_taken_for_odd_exif(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Exif, "get", starve)
+    with pytest.raises(InputError, match="not enough memory"):
+        decode(path)
+
+
+def test_short_memory_stops_the_run_and_loses_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the images would depend on what else the machine was doing."""
+    path = save(tmp_path / "a.png", GREY)
+
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decoding, "_to_grey", starve)
+    with pytest.raises(InputError, match="not enough memory") as caught:
+        decode(path)
+    assert not isinstance(caught.value, ImageError)
+    assert str(path) in str(caught.value)
+
+
+def test_what_a_decoder_raises_becomes_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.png", GREY)
+    for error, reason in (
+        (KeyError(b"\x00secret"), "damaged image: the decoder fails (KeyError)"),
+        (ValueError(""), "damaged image: the decoder fails (ValueError)"),
+        (OSError("two\n lines"), "damaged image: two lines"),
+        (SyntaxError("x" * 999), f"damaged image: {'x' * 200}"),
+    ):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(decoding, "_to_grey", fail)
+        with pytest.raises(ImageError) as caught:
+            decode(path)
+        assert str(caught.value) == reason
+
+
+def test_damaged_files_print_nothing_of_their_own(tmp_path: Path) -> None:
+    """Pillow warns and logs, libtiff writes to stderr past Python."""
+    lzw = bytearray(damaged.good()["tiff-lzw"])
+    lzw[400:700] = bytes(byte ^ 0x55 for byte in lzw[400:700])
+    tags = bytearray(damaged.good()["tiff-jpeg"])
+    tags[300:1200:7] = bytes(byte ^ 0x55 for byte in tags[300:1200:7])
+    samples = bytearray(tiff(RAMP, 1))
+    samples[damaged.tiff_entry(samples, 277) + 8] = 122  # SamplesPerPixel
+    for i, content in enumerate((lzw, tags, samples)):
+        (tmp_path / f"{i}.tif").write_bytes(content)
+    code = (
+        "from pathlib import Path\n"
+        "from brain_mri.imaging.decoding import ImageError, decode\n"
+        "for path in Path().glob('*.tif'):\n"
+        "    try: decode(path)\n    except ImageError: print('refused')\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "refused\n" * 3
+    assert told.stderr == ""
+
+
+# ---- every mode that Pillow hands out
+
+
+def tiff(pixels: npt.NDArray, photometric: int) -> bytes:
+    """Return a TIFF file of (height, width, ...) pixels, uncompressed, as stated."""
+    samples = pixels.shape[2] if pixels.ndim == 3 else 1
+    bits = 8 * pixels.dtype.itemsize
+    sample_format = {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
+    fields = [  # the last, so that Pillow reads it as LAB or YCbCr, not as RGB
+        (256, pixels.shape[1]),
+        (257, pixels.shape[0]),
+        (258, bits),
+        (259, 1),
+        (262, photometric),
+        (273, 0),
+        (277, samples),
+        (278, pixels.shape[0]),
+        (279, pixels.nbytes),
+        (339, sample_format),
+    ]
+    start = 8 + 2 + 12 * len(fields) + 4
+    fields[5] = (273, start + 16)
+    entries = b""
+    for tag, value in fields:
+        if tag in (258, 339) and samples > 1:  # one for each sample, behind
+            entries += struct.pack("<HHII", tag, 3, samples, start + 8 * (tag == 339))
+        else:
+            entries += struct.pack("<HHII", tag, 4 if tag > 258 else 3, 1, value)
+    behind = struct.pack("<4H", *[bits] * 4) + struct.pack("<4H", *[sample_format] * 4)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(fields))
+    return head + entries + bytes(4) + behind + pixels.tobytes()
+
+
+STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of it
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "mode", "expected"),
+    [
+        (RAMP, 1, "L", RAMP),
+        (255 - RAMP, 0, "L", RAMP),  # white is zero
+        (RAMP.astype("<u2") * 9, 1, "I;16", STEPS),
+        (RAMP.astype("<i2") * 9 - 900, 1, "I", STEPS),
+        (RAMP.astype("<i4") * 900_000 - 9, 1, "I", STEPS),
+        (RAMP.astype("<u4") * 18_000_000, 1, "I", STEPS),  # beyond what "I" can say
+        (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
+        ((65_535 - RAMP.astype("<u2") * 9), 0, "I;16", STEPS),  # white is zero
+        (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
+        (np.stack([RAMP] * 3, -1).astype("<u2") * 257, 2, "RGB", RAMP),
+        (np.stack([0 * RAMP] * 3 + [255 - RAMP], -1), 5, "CMYK", RAMP),
+        (np.stack([RAMP, 0 * RAMP, 0 * RAMP], -1), 8, "LAB", RAMP),
+        (np.stack([RAMP, 0 * RAMP + 128, 0 * RAMP + 128], -1), 6, "YCbCr", RAMP),
+    ],
+)
+def test_tiff_of_every_kind(
+    tmp_path: Path,
+    pixels: npt.NDArray,
+    photometric: int,
+    mode: str,
+    expected: npt.NDArray[np.uint8],
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(tiff(pixels, photometric))
+    decoded = decode(path)
+    assert decoded.mode == mode
+    np.testing.assert_array_equal(decoded.grey, expected)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
+    tmp_path: Path, bits: int
+) -> None:
+    rows = np.stack([RAMP] * 3, -1)
+    if bits == 16:
+        rows = (rows * 256.0 + 255).astype(">u2")
+    body = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", 24, 20, bits, 2, 0, 0, 0)
+    path = tmp_path / "a"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + damaged.png_chunk(b"IHDR", header)
+        + damaged.png_chunk(b"IDAT", zlib.compress(body))
+        + damaged.png_chunk(b"IEND", b"")
+    )
+    np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "photometric", "told"),
+    [
+        (RAMP.astype("i1"), 1, "8 bits, signed"),  # which Pillow takes for unsigned
+        (RAMP.astype("<f8"), 1, "64 bits, float"),
+        (RAMP.astype("<i2"), 0, "16 bits, signed, white is zero"),
+        (RAMP.astype("<u8"), 1, "64 bits, unsigned"),
+        (np.stack([RAMP] * 3, -1).astype("<f4"), 2, "32 bits, float"),
+    ],
+)
+def test_tiff_of_pixels_that_cannot_be_read_is_named_so(
+    tmp_path: Path, pixels: npt.NDArray, photometric: int, told: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(tiff(pixels, photometric))
+    message = rf"^TIFF of a pixel type that is not supported \({told}\)$"
+    with pytest.raises(ImageError, match=message):
+        decode(path)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_tiff_without_a_known_pixel_type_is_no_known_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in (b"II*\0", b"MM\0*" + bytes(40), tiff(RAMP, 1)[:30]):
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match="^not an image of a known kind .*TIFF"):
+            decode(path)
+
+
+def test_one_bit_a_pixel(tmp_path: Path) -> None:
+    bits = Image.fromarray(RAMP > 100)
+    for name in ("a.png", "a.bmp", "a.tif", "a.pbm"):
+        decoded = decode(save(tmp_path / name, bits))
+        assert decoded.mode == "1"
+        np.testing.assert_array_equal(decoded.grey, np.where(RAMP > 100, 255, 0))
+
+
+def test_cmyk_is_the_stated_rule(tmp_path: Path) -> None:
+    inks = np.zeros((16, 64, 4), np.uint8)
+    for i, ink in enumerate([(255, 0, 0, 0), (0, 0, 0, 200), (0, 0, 0, 0)]):
+        inks[:, 16 * i : 16 * (i + 1)] = ink
+    inks[:, 48:] = (51, 51, 51, 51)
+    path = tmp_path / "a"
+    path.write_bytes(tiff(inks, 5))
+    rgb = (255.0 - inks[..., :3]) * (255.0 - inks[..., 3:]) / 255
+    luma = np.round(rgb @ [0.299, 0.587, 0.114])
+    np.testing.assert_allclose(decode(path).grey, luma, atol=1)
+
+
+def test_cmyk_jpeg_is_read_as_adobe_writes_it(tmp_path: Path) -> None:
+    """As 255 - ink, with Adobe's own segment and without."""
+    marked = damaged.encoded(GREY.convert("CMYK"), "JPEG", quality=95)
+    start = marked.index(b"\xff\xee")
+    (length,) = struct.unpack(">H", marked[start + 2 : start + 4])
+    assert marked[start + 4 :].startswith(b"Adobe")
+    path = tmp_path / "a"
+    for content in (marked, marked[:start] + marked[start + 2 + length :]):
+        path.write_bytes(content)
+        np.testing.assert_allclose(decode(path).grey.astype(int), RAMP, atol=6)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_each_exif_orientation_in_each_format(
+    tmp_path: Path, form: str, orientation: int
+) -> None:
+    """The eight of EXIF 2.32, 4.6.4, as NumPy says them."""
+    turn = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(np.transpose(a), 2),
+        8: np.rot90,
+    }[orientation]
+    whole = RAMP // 2 + np.arange(20, dtype=np.uint8)[:, None] * 5
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a", Image.fromarray(whole), format=form, exif=exif)
+    np.testing.assert_allclose(decode(path).grey.astype(int), turn(whole), atol=24)
+
+
+def exif_of(*fields: tuple[int, int, bytes]) -> bytes:
+    """Return EXIF data of tags, each with its type and one value or some letters."""
+    entries, behind = b"", b""
+    for tag, kind, value in fields:
+        field = value.ljust(4, b"\0")
+        if len(value) > 4:
+            field = struct.pack("<I", 8 + 2 + 12 * len(fields) + 4 + len(behind))
+            behind += value
+        count = len(value) if kind == 2 else 1
+        entries += struct.pack("<HHI4s", tag, kind, count, field)
+    head = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(fields))
+    return head + entries + bytes(4) + behind
+
+
+QUARTER = (274, 3, b"\x06\0")  # to be turned a quarter clockwise
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("odd", "turned"),
+    [
+        ([QUARTER], True),
+        ([QUARTER, (272, 5, struct.pack("<II", 7, 0))], True),  # a model in numbers
+        ([(256, 2, b"20px\0"), QUARTER], True),
+        ([QUARTER, (282, 10, struct.pack("<ii", -72, 1))], True),
+        ([QUARTER, (34665, 9, struct.pack("<i", -5))], True),  # leads before the start
+        ([QUARTER, (700, 2, b"<x:x>\0")], True),
+        ([(274, 2, b"6\0")], False),  # no number
+        ([(274, 5, struct.pack("<II", 6, 0))], False),
+        ([(274, 3, b"\x09\0")], False),  # none of the eight
+        ([], False),
+    ],
+)
+def test_odd_exif_harms_no_image(
+    tmp_path: Path, form: str, odd: list[tuple[int, int, bytes]], turned: bool
+) -> None:
+    lossless = {"lossless": True} if form == "WEBP" else {}
+    image = GREY.convert("RGB")
+    path = tmp_path / "a"
+    path.write_bytes(damaged.encoded(image, form, exif=exif_of(*odd), **lossless))
+    expected = np.rot90(RAMP, -1) if turned else RAMP
+    np.testing.assert_allclose(decode(path).grey.astype(int), expected, atol=9)
+
+
+def test_exif_that_is_no_exif_harms_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for exif in (b"Exif\0\0nonsense", exif_of(QUARTER)[:20]):
+        path.write_bytes(damaged.encoded(GREY, "PNG", exif=exif))
+        np.testing.assert_array_equal(decode(path).grey, RAMP)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"exif": ("below", [-5])},
+        {"xmp": ("short", [1, 2, 3, 4])},
+        {"xmp": ("letters", [ord(letter) for letter in "<x:x>"])},
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_odd_exif_harms_no_tiff(
+    tmp_path: Path, odd: dict[str, tuple[str, list[int]]], orientation: int
+) -> None:
+    """Pillow turns a TIFF itself, and reads its EXIF by the way."""
+    fields = {"offsets": ("long", [8]), "lengths": ("long", [RAMP.size])} | odd
+    if orientation > 1:
+        fields["orientation"] = ("short", [orientation])
+    path = tmp_path / "a"
+    path.write_bytes(damaged.tiff_of(*RAMP.shape, RAMP.tobytes(), **fields))
+    turns = {1: 0, 3: 2, 6: -1}[orientation]
+    np.testing.assert_array_equal(decode(path).grey, np.rot90(RAMP, turns))
+
+
+def test_deep_levels_far_apart_do_not_overflow(tmp_path: Path) -> None:
+    huge = np.where(RAMP > 100, np.float32(3e38), np.float32(-3e38))
+    grey = decode(save(tmp_path / "a.tif", Image.fromarray(huge))).grey
+    np.testing.assert_array_equal(grey, np.where(RAMP > 100, 255, 0))
+
+
+def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
+    deep = RAMP.astype(np.float32)
+    deep[3, 3] = np.nan
+    path = save(tmp_path / "a.tif", Image.fromarray(deep))
+    with pytest.raises(ImageError, match="not finite"):
+        decode(path)
+
+
+def test_an_own_image_is_read_back_though_it_is_flat(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for levels in (RAMP, RAMP * 0):
+        write_png(path, levels)
+        np.testing.assert_array_equal(decoding.read_png(path), levels)
+    path.write_bytes(path.read_bytes()[:50])
+    for told in ("damaged image", "cannot be read: No such file"):
+        with pytest.raises(InputError, match=rf"a\.png: {told}.*dvc repro") as caught:
+            decoding.read_png(path)
+        assert not isinstance(caught.value, ImageError)
+        path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("shape", [(20, 24), (20, 24, 3)])
+def test_write_png_is_lossless_and_deterministic(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, image)
+    with Image.open(tmp_path / "a.png") as back:
+        np.testing.assert_array_equal(np.asarray(back), image)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    write_png(path, RAMP)
+    before = path.read_bytes()
+
+    def half(self: Image.Image, target: Path, **_: Any) -> None:
+        target.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", half)
+    with pytest.raises(InputError, match=r"a\.png\.part: .*disk full"):
+        write_png(path, RAMP[::-1].copy())
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

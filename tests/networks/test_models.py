@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from brain_mri.errors import InputError  # noqa: E402
+from brain_mri.networks import convolutions, models, training, vgg16_weights  # noqa: E402
+
+# The slides' tables: layer, output shape, parameters. The first Dense layer is printed
+# there as 2,097,288; the slide's own total, 2,495,937, adds up with 2,097,280.
+SCRATCH = [
+    ("block1_conv", (128, 128, 32), 896),
+    ("block1_relu", (128, 128, 32), 0),
+    ("block1_pool", (64, 64, 32), 0),
+    ("block1_norm", (64, 64, 32), 128),
+    ("block2_conv", (64, 64, 64), 18_496),
+    ("block2_relu", (64, 64, 64), 0),
+    ("block2_pool", (32, 32, 64), 0),
+    ("block2_norm", (32, 32, 64), 256),
+    ("block3_conv", (32, 32, 128), 73_856),
+    ("block3_relu", (32, 32, 128), 0),
+    ("block3_pool", (16, 16, 128), 0),
+    ("block3_norm", (16, 16, 128), 512),
+    ("block4_conv", (16, 16, 256), 295_168),
+    ("block4_relu", (16, 16, 256), 0),
+    ("block4_pool", (8, 8, 256), 0),
+    ("block4_norm", (8, 8, 256), 1_024),
+    ("flatten", (16_384,), 0),
+    ("dense1", (128,), 2_097_280),
+    ("dense1_relu", (128,), 0),
+    ("dropout", (128,), 0),
+    ("dense2", (64,), 8_256),
+    ("dense2_relu", (64,), 0),
+    ("tumour", (1,), 65),
+]
+VGG = [
+    ("block1_conv1", (128, 128, 64), 1_792),
+    ("block1_conv2", (128, 128, 64), 36_928),
+    ("block1_pool", (64, 64, 64), 0),
+    ("block2_conv1", (64, 64, 128), 73_856),
+    ("block2_conv2", (64, 64, 128), 147_584),
+    ("block2_pool", (32, 32, 128), 0),
+    ("block3_conv1", (32, 32, 256), 295_168),
+    ("block3_conv2", (32, 32, 256), 590_080),
+    ("block3_conv3", (32, 32, 256), 590_080),
+    ("block3_pool", (16, 16, 256), 0),
+    ("block4_conv1", (16, 16, 512), 1_180_160),
+    ("block4_conv2", (16, 16, 512), 2_359_808),
+    ("block4_conv3", (16, 16, 512), 2_359_808),
+    ("block4_pool", (8, 8, 512), 0),
+    ("block5_conv1", (8, 8, 512), 2_359_808),
+    ("block5_conv2", (8, 8, 512), 2_359_808),
+    ("block5_conv3", (8, 8, 512), 2_359_808),
+    ("block5_pool", (4, 4, 512), 0),
+    ("features", (512,), 0),
+    ("dense1", (256,), 131_328),
+    ("dropout", (256,), 0),
+    ("dense2", (128,), 32_896),
+    ("tumour", (1,), 129),
+]
+
+
+@pytest.fixture(scope="module")
+def scratch():
+    return models.scratch_cnn(128, 0.5)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return models.vgg16_classifier(128, 0.5)
+
+
+def parameters(variables):
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def levels(shape):
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("table", [SCRATCH, VGG], ids=["scratch", "vgg"])
+def test_layers_are_those_of_the_slides(table, scratch, vgg):
+    model = scratch if table is SCRATCH else vgg
+    known = {name for name, _, _ in table}
+    rows = [
+        (layer.name, layer.output.shape[1:], layer.count_params())
+        for layer in model.layers
+        if layer.name in known
+    ]
+    assert rows == table
+    # preprocessing adds layers, never parameters
+    others = [layer for layer in model.layers if layer.name not in known]
+    assert sum(layer.count_params() for layer in others) == 0
+
+
+def test_totals_are_those_of_the_slides(scratch, vgg):
+    assert scratch.count_params() == 2_495_937
+    assert parameters(scratch.trainable_weights) == 2_494_977
+    assert parameters(scratch.non_trainable_weights) == 960
+    assert vgg.count_params() == 14_879_041
+    assert parameters(vgg.trainable_weights) == 164_353
+    assert parameters(vgg.non_trainable_weights) == 14_714_688
+
+
+def test_the_dropout_is_the_one_asked_for():
+    for build in (models.scratch_cnn, models.vgg16_classifier):
+        assert build(32, 0.25).get_layer("dropout").rate == 0.25
+
+
+def test_scratch_scales_levels_to_one():
+    model = models.scratch_cnn(32, 0)
+    scaled = keras.Model(model.input, model.get_layer("rescaling").output)
+    image = np.full((1, 32, 32), 255, np.uint8)
+    assert np.allclose(scaled.predict_on_batch(image), 1)
+
+
+def test_vgg_gets_the_preprocessing_of_its_own_training():
+    model = models.vgg16_classifier(32, 0)
+    entry = keras.Model(model.input, model.get_layer("block1_conv1").input)
+    images = levels((2, 32, 32))
+    rgb = np.repeat(images[..., np.newaxis], 3, axis=-1).astype(np.float32)
+    expected = keras.applications.vgg16.preprocess_input(rgb)
+    assert (entry.predict_on_batch(images) == expected).all()
+    # the means of blue, green and red are subtracted; never divided by 255
+    black = entry.predict_on_batch(np.zeros((1, 32, 32), np.uint8))[0, 0, 0]
+    assert np.allclose(black, [-103.939, -116.779, -123.68])
+
+
+def test_backbone_and_head_are_the_whole():
+    training.prepare(0)
+    model = models.vgg16_classifier(32, 0.5)
+    images = levels((3, 32, 32))
+    features = models.backbone(model).predict_on_batch(images)
+    assert features.shape == (3, 512)
+    halves = models.head(model).predict_on_batch(features)
+    assert np.allclose(halves, model.predict_on_batch(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["scratch", "vgg"])
+def test_saved_weights_give_the_same_scores(name, tmp_path):
+    training.prepare(1)
+    if name == "scratch":
+        model = models.scratch_cnn(32, 0.5)
+        models.save_weights(model, tmp_path / models.SCRATCH_FILE)
+    else:
+        model = models.vgg16_classifier(32, 0.5)
+        vector = vgg16_weights.random(seed=4)
+        convolutions.write(vector, tmp_path / "base.npy")
+        models.load_convolutions(model, tmp_path / "base.npy")
+        models.save_weights(models.head(model), tmp_path / models.HEAD_FILE)
+    training.prepare(2)
+    again = models.load(name, 32, tmp_path / "base.npy", tmp_path)
+    images = levels((3, 32, 32))
+    first, second = (m.predict_on_batch(images) for m in (model, again))
+    assert (first == second).all()
+    assert len(np.unique(first)) == 3
+
+
+def test_the_head_file_holds_the_head_alone(tmp_path):
+    models.head(models.vgg16_classifier(32, 0.5)).save_weights(
+        tmp_path / models.HEAD_FILE
+    )
+    assert (tmp_path / models.HEAD_FILE).stat().st_size < 1_000_000
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    models.save_weights(models.scratch_cnn(32, 0), tmp_path / models.SCRATCH_FILE)
+    with pytest.raises(InputError, match=r"scratch\.weights\.h5: expected weights"):
+        models.load("scratch", 64, tmp_path, tmp_path)
+
+
+def test_an_unknown_network_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'scratch' or 'vgg', got 'vgg19'"):
+        models.load("vgg19", 32, tmp_path, tmp_path)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    (tmp_path / models.SCRATCH_FILE).write_bytes(b"no HDF5")
+    with pytest.raises(InputError, match=r"scratch\.weights\.h5"):
+        models.load("scratch", 32, tmp_path, tmp_path)

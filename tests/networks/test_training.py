@@ -1,0 +1,138 @@
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from brain_mri.errors import InputError  # noqa: E402
+from brain_mri.files.arrays import Packed  # noqa: E402
+from brain_mri.networks import models, training  # noqa: E402
+
+
+def part(n=20, seed=0):
+    rng = np.random.default_rng(seed)
+    y_true = np.arange(n) % 2
+    images = rng.integers(0, 100, (n, 32, 32)) + 100 * y_true[:, None, None]
+    index = pd.DataFrame({"y_true": y_true})
+    return Packed(images.astype(np.uint8), index)
+
+
+def fit(seed=3, epochs=2):
+    training.prepare(seed)
+    model = models.scratch_cnn(32, 0.5)
+    history = training.fit(
+        model,
+        part(),
+        part(seed=1),
+        lr=1e-3,
+        epochs=epochs,
+        batch_size=8,
+        weight_decay=0.1,
+        seed=seed,
+    )
+    return model, history
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_same_seed_same_bytes(tmp_path):
+    hashes, histories = [], []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        model, history = fit(seed)
+        models.save_weights(model, tmp_path / f"{name}.weights.h5")
+        hashes.append(sha256(tmp_path / f"{name}.weights.h5"))
+        histories.append(history)
+    assert hashes[0] == hashes[1] != hashes[2]
+    pd.testing.assert_frame_equal(histories[0], histories[1])
+
+
+def test_a_diverging_training_names_lr():
+    training.prepare(0)
+    model = models.scratch_cnn(32, 0)
+    model.get_layer("tumour").kernel.assign_add(np.full((64, 1), np.nan))
+    with pytest.raises(InputError, match="choose a smaller lr than 1"):
+        training.fit(
+            model,
+            part(),
+            part(),
+            lr=1,
+            epochs=1,
+            batch_size=8,
+            weight_decay=0.0,
+            seed=0,
+        )
+
+
+def test_the_optimizer_is_not_saved(tmp_path):
+    model, _ = fit()
+    path = tmp_path / "trained.weights.h5"
+    models.save_weights(model, path)
+    assert path.stat().st_size < 1.3 * 4 * model.count_params()
+    models.load_weights(models.scratch_cnn(32, 0), path)
+
+
+def test_history_has_a_row_an_epoch():
+    _, history = fit()
+    assert history["epoch"].tolist() == [1, 2]
+    names = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert history.columns.tolist() == names
+
+
+def test_the_learning_rate_falls_to_zero():
+    model, _ = fit()
+    schedule = model.optimizer._learning_rate  # Keras has no public name for it
+    steps = 2 * 3  # epochs, batches of 8 in 20 images
+    assert float(schedule(0)) == pytest.approx(1e-3)
+    assert float(schedule(steps)) == pytest.approx(0, abs=1e-9)
+    assert int(model.optimizer.iterations) == steps
+
+
+def test_each_epoch_sees_every_image_once_in_another_order():
+    first, second = (training.epoch_order(20, 0, epoch).tolist() for epoch in (1, 2))
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+    assert first == training.epoch_order(20, 0, 1).tolist()
+    assert first != training.epoch_order(20, 1, 1).tolist()
+
+
+def test_batches_follow_the_rows_and_end_short():
+    rows = np.array([19, 0, 1, 2, 3])
+    served = list(training.batches(part(), rows, 2))
+    assert [len(values) for values, _ in served] == [2, 2, 1]
+    assert (served[0][0] == part().values[[19, 0]]).all()
+    assert [y.tolist() for _, y in served] == [[[1], [0]], [[1], [0]], [[1]]]
+
+
+def test_history_is_what_keras_itself_measures():
+    model, history = fit()
+    val = part(seed=1)
+    y_true = val.y_true[:, np.newaxis]
+    loss, accuracy = model.evaluate(val.values, y_true, batch_size=8, verbose=0)
+    last = history.iloc[-1]
+    assert last["val_loss"] == pytest.approx(loss, abs=1e-5)
+    assert last["val_accuracy"] == pytest.approx(accuracy, abs=1e-5)
+
+
+def test_outputs_come_in_order_and_float32():
+    training.prepare(0)
+    model = models.scratch_cnn(32, 0)
+    many = part(70)
+    scores = training.predict(model, many)
+    one = model.predict_on_batch(many.values[69:])
+    assert scores.shape == (70, 1)
+    assert scores.dtype == np.float32
+    assert np.allclose(scores[69], one, atol=1e-6)
+
+
+def test_mixed_precision_still_gives_float32_probabilities():
+    try:
+        training.prepare(0, "mixed_bfloat16")
+        model = models.scratch_cnn(32, 0)
+        assert model.get_layer("block1_conv").compute_dtype == "bfloat16"
+        assert model.output.dtype == "float32"
+    finally:
+        training.prepare(0)

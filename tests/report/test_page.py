@@ -1,0 +1,200 @@
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brain_mri.evidence import baselines, comparison, scoring, wording
+from brain_mri.files import predictions
+from brain_mri.files import tables as files
+from brain_mri.gate import recompute
+from brain_mri.report import page
+
+SECTIONS = [
+    "result",
+    "data",
+    "leakage",
+    "crops",
+    "augmentation",
+    "training",
+    "errors",
+    "curves",
+    "images",
+    "reproduce",
+    "limits",
+]
+MODELS = ("scratch", "vgg")
+
+
+class Page(HTMLParser):
+    """Every tag of a page with its attributes, in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture
+def results(project, tmp_path):
+    """What the shrunk run left, with a copy of its metrics and images to change."""
+    shutil.copytree(project / "metrics", tmp_path / "metrics")
+    shutil.copytree(project / "data" / "phantom", tmp_path / "scans")
+    known = page.pipeline_parameters(project / "params.yaml")
+    folders = tmp_path / "scans", project / "data", tmp_path / "metrics"
+    return page.Results(*folders, known)
+
+
+def written(results, tmp_path):
+    """Make the report, and return page and summary."""
+    page.write(results, tmp_path / "reports")
+    return tuple(
+        (tmp_path / "reports" / name).read_text(encoding="utf-8")
+        for name in ("index.html", "summary.md")
+    )
+
+
+def of_network(model, table):
+    return recompute.of_network(model, table, 0.5, temperature=1.0).items()
+
+
+def learnt(path):
+    """Make of what a network says of its training images what one that learnt would."""
+    table = predictions.read(path, predictions.TRAINED)
+    table = table.assign(y_score=table["y_true"], y_pred=table["y_true"])
+    files.write_csv(path, table)
+    return table
+
+
+def repredict(metrics, change):
+    """Change all predictions, then make anew what follows from them."""
+    tested = {}
+    for model in MODELS:
+        path = metrics / f"{model}_predictions.csv"
+        tested[model] = change(predictions.read(path))
+        files.write_csv(path, tested[model])
+        for name, content in of_network(model, tested[model]):
+            kind = name.endswith(".json")
+            (files.write_json if kind else files.write_csv)(metrics / name, content)
+    nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
+    nulls = {name: change(table) for name, table in nulls.items()}
+    trained = {m: learnt(metrics / f"{m}_train_predictions.csv") for m in MODELS}
+    compared = comparison.compare(tested, nulls, trained, "random")
+    files.write_json(metrics / "comparison.json", compared)
+    files.write_json(metrics / "baselines.json", baselines.by_baseline(nulls))
+    table = scoring.statistics(tested, nulls, 0.5)
+    files.write_csv(metrics / "statistics.csv", table)
+
+
+def test_the_page_is_whole_and_needs_nothing_from_elsewhere(results, tmp_path):
+    text, _ = written(results, tmp_path)
+    page = Page(text)
+    assert [section["id"] for section in page.all("section")] == SECTIONS
+    assert {link["href"] for link in page.all("a")} == {f"#{id}" for id in SECTIONS}
+    assert not page.all("script")
+    assert not page.all("link")
+    assert "http" not in text
+    assert len(page.all("h1")) == 1
+    assert page.all("html") == [{"lang": "en"}]
+
+
+def test_who_cannot_see_the_pictures_is_told_what_they_show(results, tmp_path):
+    page = Page(written(results, tmp_path)[0])
+    pictures = page.all("img")
+    assert len(pictures) > 30
+    for picture in pictures:
+        assert picture["src"].startswith("data:image/png;base64,")
+        assert len(picture["alt"]) > 20
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(head["scope"] in ("row", "col") for head in page.all("th"))
+
+
+def test_every_text_says_verdict_weights_and_limits(results, tmp_path):
+    page, summary = written(results, tmp_path)
+    model_card = (tmp_path / "reports" / "model-card.md").read_text(encoding="utf-8")
+    for text in (page, summary, model_card):
+        assert results.comparison["sentence"] in text
+        assert "VGG-16, random convolutions" in text
+        assert "not for diagnosis" in text.lower()
+    assert len(summary.splitlines()) <= 40
+
+
+def test_file_names_are_escaped(results, tmp_path):
+    evil = "no/<img src=x onerror=alert(1)> & \"'.png"
+    manifest = results.manifest.copy()
+    first = manifest.index[manifest["label"] == "no"][0]
+    (results.dataset / manifest.loc[first, "file"]).rename(results.dataset / evil)
+    manifest.loc[first, "file"] = evil
+    results.__dict__["manifest"] = manifest
+    text, _ = written(results, tmp_path)
+    assert "<img src=x" not in text
+    assert "&lt;img src=x onerror" in text
+    assert all("onerror" not in picture for picture in Page(text).all("img"))
+
+
+def test_few_groups_of_one_class_still_make_a_report(results, tmp_path):
+    repredict(results.metrics, lambda table: table.assign(y_true=0))
+    page, summary = written(results, tmp_path)
+    assert "No verdict: 6 test groups are too few" in page
+    for text in (page, summary):
+        assert "Against the null baselines there is no verdict either" in text
+        assert "better than every" not in text
+    assert "<td>undefined</td>" in page
+    assert "| undefined | " in summary
+    assert not re.search(r">[^<]*\b(nan|NaN|None)\b", page)
+
+
+def test_equal_scores_still_make_a_report(results, tmp_path):
+    repredict(results.metrics, lambda table: table.assign(y_score=0.5, y_pred=1))
+    page, summary = written(results, tmp_path)
+    assert "says “a tumour” of every test group" in page
+    assert "says “a tumour” of every test group" in summary
+    assert "no interval" in page
+
+
+def test_two_thresholds_are_told_apart(results, tmp_path):
+    page, summary = written(results, tmp_path)
+    assert "from a score of" not in page
+    results.parameters["evaluate"]["threshold"] = 0.45
+    page, summary = written(results, tmp_path)
+    for text in (page, summary):
+        assert "calls a tumour from a score of 0.45 on" in text
+        assert "stay at 0.5" in text
+
+
+def test_what_was_left_out_or_contradicts_itself_is_named(results, tmp_path):
+    manifest = results.manifest.copy()
+    lost = {"file": "no/broken.jpg", "label": "no", "accepted": False}
+    lost |= {"reason": "not an image"}
+    odd = manifest.index[manifest["label"] == "yes"][0]
+    partner = manifest.index[manifest["label"] == "no"][0]
+    ids = manifest.loc[[odd, partner], "image_id"]
+    same = pd.DataFrame([[*ids, "near"]], columns=["first", "second", "kind"])
+    results.__dict__["duplicates"] = same
+    table = pd.concat([manifest, pd.DataFrame([lost])], ignore_index=True)
+    results.__dict__["manifest"] = table.astype({"accepted": bool})
+    page, _ = written(results, tmp_path)
+    assert "<td>no/broken.jpg</td><td>not an image</td>" in page
+    assert "1 scan is in both classes" in page
+    for row in (odd, partner):
+        assert manifest.loc[row, "file"] in page
+
+
+def test_phantoms_are_called_drawn(results):
+    assert not results.drawn
+    drawn = page.Results(Path(wording.DRAWN), results.data, results.metrics, {})
+    assert drawn.drawn
+
+
+def test_the_gates_demands_are_no_parameter_of_the_run(project):
+    known = page.pipeline_parameters(project / "params.yaml")
+    assert "check" not in known
+    assert known["lr"] == 0.001
