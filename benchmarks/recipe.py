@@ -25,8 +25,15 @@ from sklearn.model_selection import StratifiedGroupKFold
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from brain_mri.files import arrays
-from brain_mri.files.arrays import Packed
-from brain_mri.networks import models, standardising, training
+from brain_mri.files.arrays import Part
+from brain_mri.networks import (
+    backend,
+    inference,
+    scratch,
+    standardising,
+    training,
+    vgg16_head,
+)
 
 SEED, FOLDS, THREADS = 7, 5, 2
 LR, BATCH_SIZE, DROPOUT = 1e-3, 32, 0.5  # as params.yaml has them
@@ -91,18 +98,18 @@ def folds(index: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield np.flatnonzero(learnt), scored
 
 
-def scores(network: str, part: Packed, learn: Packed, s: Setting) -> np.ndarray:
+def scores(network: str, part: Part, learn: Part, s: Setting) -> np.ndarray:
     """Train one network on some rows and let it score others."""
-    training.prepare(SEED, threads=THREADS)
+    backend.prepare(SEED, threads=THREADS)
     if network == "vgg":
-        model = models.head(models.vgg16_classifier(32, DROPOUT))
+        model = vgg16_head.head(vgg16_head.vgg16_classifier(32, DROPOUT))
         scale = standardising.measure(learn.values)
         learn, part = (
-            Packed(standardising.standardised(p.values, scale), p.index)
+            Part(standardising.standardised(p.values, scale), p.index)
             for p in (learn, part)
         )
     else:
-        model = models.scratch_cnn(part.values.shape[1], DROPOUT)
+        model = scratch.scratch_cnn(part.values.shape[1], DROPOUT)
     training.fit(
         model,
         learn,
@@ -113,7 +120,7 @@ def scores(network: str, part: Packed, learn: Packed, s: Setting) -> np.ndarray:
         weight_decay=s.weight_decay,
         seed=SEED,
     )
-    return training.predict(model, part)[:, 0]
+    return inference.predict(model, part)[:, 0]
 
 
 def row(network: str, folder: Path, count: int, s: Setting) -> dict[str, object]:
@@ -123,7 +130,7 @@ def row(network: str, folder: Path, count: int, s: Setting) -> dict[str, object]
     y_true, y_score, constant, areas = [], [], [], []
     for learnt, scored in list(folds(whole.index))[:count]:
         learn, part = (
-            Packed(whole.values[rows], whole.index.iloc[rows].reset_index(drop=True))
+            Part(whole.values[rows], whole.index.iloc[rows].reset_index(drop=True))
             for rows in (learnt, scored)
         )
         found = scores(network, part, learn, s)

@@ -19,22 +19,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 # TensorFlow's start-up notes on missing GPUs would hide the progress.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from brain_mri import params
+from brain_mri import config
 from brain_mri.errors import InputError, remedy
 
 
-def run(main: Callable[..., None], *sections: str) -> None:
-    """Call a stage with its paths from the command line and its numbers checked.
+def run(main: Callable[..., None]) -> None:
+    """Call a stage with its paths from the command line and the checked parameters.
 
-    Positional parameters of `main` are command-line arguments, in that order; its
-    keyword-only parameters come from params.yaml, its top level or the sections named.
-    Bad input ends in one line on stderr and exit status 1.
+    Positional parameters of `main` are command-line arguments, in that order; `params`
+    is params.yaml. Bad input ends in one line on stderr and exit status 1.
     """
     paths = _parse(main, sys.argv[1:])
     end_with_parent()
     try:
         _lock = wait_for_turn()  # held until this process ends
-        main(*paths, **params.arguments(main, sections, params.load()))
+        main(*paths, params=config.load())
     except (InputError, OSError, MemoryError) as error:
         kind = "out of memory: " if isinstance(error, MemoryError) else ""
         sys.exit(f"{NAME}: {kind}{error}{remedy(error)}")

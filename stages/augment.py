@@ -4,40 +4,30 @@ from pathlib import Path
 
 from _stage import run
 
+from brain_mri.config import Params
 from brain_mri.files import arrays
-from brain_mri.params import NonNegative, Seed, Share
 
 
-def main(
-    train: Path,
-    out: Path,
-    *,
-    copies: NonNegative,
-    rotation: Share,
-    zoom: Share,
-    widening: Share,
-    contrast: Share,
-    brightness: Share,
-    seed: Seed,
-    threads: NonNegative,
-) -> None:
+def main(train: Path, out: Path, *, params: Params) -> None:
     from brain_mri.imaging import augmentation  # loads TensorFlow
-    from brain_mri.networks import training  # loads TensorFlow
+    from brain_mri.networks import backend
 
-    training.prepare(seed, threads=threads)
+    backend.prepare(params.seed, threads=params.threads)
     originals = arrays.read(train)
+    how = params.augment
     model = augmentation.augmenter(
-        rotation=rotation,
-        zoom=zoom,
-        widening=widening,
-        contrast=contrast,
-        brightness=brightness,
-        seed=seed,
+        rotation=how.rotation,
+        zoom=how.zoom,
+        widening=how.widening,
+        contrast=how.contrast,
+        brightness=how.brightness,
+        seed=params.seed,
     )
-    index = augmentation.variants(originals.index, copies)
-    arrays.write(out, index, augmentation.augment(originals.values, copies, model))
+    index = augmentation.variants(originals.index, how.copies)
+    chunks = augmentation.augment(originals.values, how.copies, model)
+    arrays.write(out, index, chunks)
     print(f"augment: {len(originals.index)} images became {len(index)}")
 
 
 if __name__ == "__main__":
-    run(main, "augment")
+    run(main)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from _stage import run
 
-from brain_mri.evidence import baselines
-from brain_mri.files import arrays, predictions, tables
-from brain_mri.params import Seed
+from brain_mri.config import Params
+from brain_mri.evidence import baselines, observations
+from brain_mri.files import arrays, tables
 
 
 def main(
@@ -17,13 +17,13 @@ def main(
     metrics: Path,
     out: Path,
     *,
-    seed: Seed,
+    params: Params,
 ) -> None:
     folders = {"train": train, "val": val, "test": test}
     parts = {part: arrays.read(folder) for part, folder in folders.items()}
-    table = baselines.predict(parts, tables.read_csv(manifest), seed=seed)
+    table = baselines.predict(parts, tables.read_csv(manifest), seed=params.seed)
     tables.write_csv(out, table)
-    scores = baselines.by_baseline(predictions.read_baselines(out))
+    scores = baselines.by_baseline(observations.read_baselines(out))
     tables.write_json(metrics, scores)
     for name, score in scores.items():
         print(f"baselines: {name} accuracy {score['accuracy']}")

@@ -1,13 +1,12 @@
 """compare: say on the test groups who is better, if any, and name the champion."""
 
 from pathlib import Path
-from typing import Literal
 
 from _stage import run
 
-from brain_mri.evidence import comparison, scoring
-from brain_mri.files import predictions, tables
-from brain_mri.params import Proportion
+from brain_mri.config import Params
+from brain_mri.evidence import comparison, observations, scoring
+from brain_mri.files import tables
 
 
 def main(
@@ -20,23 +19,25 @@ def main(
     selected: Path,
     statistics: Path,
     *,
-    model: Literal["scratch", "vgg"],
-    threshold: Proportion,
-    weights: Literal["imagenet", "random"],
+    params: Params,
 ) -> None:
-    models = {"scratch": predictions.read(scratch), "vgg": predictions.read(vgg)}
-    nulls = predictions.read_baselines(baselines)
+    models = {"scratch": observations.read(scratch), "vgg": observations.read(vgg)}
+    nulls = observations.read_baselines(baselines)
     trained = {
-        "scratch": predictions.read(scratch_trained, predictions.TRAINED),
-        "vgg": predictions.read(vgg_trained, predictions.TRAINED),
+        "scratch": observations.read(scratch_trained, observations.TRAINED),
+        "vgg": observations.read(vgg_trained, observations.TRAINED),
     }
-    result = comparison.compare(models, nulls, trained, weights)
+    result = comparison.compare(models, nulls, trained, params.vgg.weights)
     tables.write_json(out, result)
-    champion = comparison.selected(models[model], model, threshold)
+    champion = comparison.selected(
+        models[params.model], params.model, params.evaluate.threshold
+    )
     tables.write_json(selected, champion)
-    tables.write_csv(statistics, scoring.statistics(models, nulls, threshold))
+    tables.write_csv(
+        statistics, scoring.statistics(models, nulls, params.evaluate.threshold)
+    )
     print(f"compare: {result['sentence']}")
 
 
 if __name__ == "__main__":
-    run(main, "evaluate", "vgg")
+    run(main)

@@ -1,35 +1,27 @@
 """crop: cut every image to the whole head and stretch it to one size."""
 
 from pathlib import Path
-from typing import Annotated
 
 from _stage import run
-from annotated_types import Ge, Le, MinLen
 
+from brain_mri.config import Params
+from brain_mri.dataset import crops
 from brain_mri.files import tables
-from brain_mri.imaging import cropping
 
 
 def main(
-    manifest: Path,
-    cropped: Path,
-    table: Path,
-    counts: Path,
-    *,
-    dataset: Annotated[str, MinLen(1)],
-    image_size: Annotated[int, Ge(32), Le(1024)],
+    manifest: Path, cropped: Path, out: Path, summary: Path, *, params: Params
 ) -> None:
     audited = tables.read_csv(manifest)
-    crops = cropping.crop_all(Path(dataset), audited, cropped, image_size)
-    tables.write_csv(table, crops)
-    counted = cropping.summary(crops)
-    tables.write_json(counts, counted)
+    table = crops.crop_all(Path(params.dataset), audited, cropped, params.image_size)
+    tables.write_csv(out, table)
+    counts = crops.summary(table)
+    tables.write_json(summary, counts)
     print(
-        f"crop: {len(crops)} images, {counted['flagged']} flagged for a look in "
-        f"{table}; enlarged, by class: {counted['enlarged_share']}"
+        f"crop: {len(table)} images, {counts['flagged']} flagged for a look in {out}; "
+        f"enlarged, by class: {counts['enlarged_share']}"
     )
-    odd = crops[crops["flags"].str.contains("unlike the others")]
-    for row in odd.sort_values("oddness", ascending=False).itertuples():
+    for row in crops.unlike_the_others(table).itertuples():
         print(f"crop: unlike the others: {row.file}")
 
 

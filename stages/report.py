@@ -4,12 +4,13 @@ from pathlib import Path
 
 from _stage import run
 
+from brain_mri.config import Params
 from brain_mri.report import page
 
 
-def main(parameters: Path, data: Path, metrics: Path, out: Path) -> None:
-    known = page.pipeline_parameters(parameters)
-    page.write(page.Results(Path(known["dataset"]), data, metrics, known), out)
+def main(data: Path, metrics: Path, out: Path, *, params: Params) -> None:
+    shown = params.model_dump(exclude={"check"})  # what the gate demands is no input
+    page.write(page.Results(Path(params.dataset), data, metrics, shown), out)
     print(f"report: {out / 'index.html'}")
 
 

@@ -1,13 +1,12 @@
 """train_scratch: fit the small network to the augmented training images."""
 
 from pathlib import Path
-from typing import Literal
 
 from _stage import run
 
+from brain_mri.config import Params
 from brain_mri.files import arrays, tables
 from brain_mri.networks import memory
-from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -17,39 +16,32 @@ def main(
     history: Path,
     scores: Path,
     *,
-    dropout: Share,
-    epochs: Count,
-    lr: Rate,
-    lr_scale: Factor,
-    weight_decay: Decay,
-    batch_size: Count,
-    precision: Literal["float32", "mixed_bfloat16"],
-    seed: Seed,
-    threads: NonNegative,
+    params: Params,
 ) -> None:
-    images = arrays.read(train)
+    images, recipe = arrays.read(train), params.scratch
     size = images.values.shape[1]
-    memory.check_training(len(images.index), size, batch_size, precision)
+    memory.check_training(len(images.index), size, params.batch_size, params.precision)
 
-    from brain_mri.networks import models, training, training_scores  # loads TensorFlow
+    # from here on TensorFlow loads
+    from brain_mri.networks import backend, scratch, training, training_scores, weights
 
-    training.prepare(seed, precision, threads)
-    training.hint(precision)
-    model = models.scratch_cnn(size, dropout)
+    backend.prepare(params.seed, params.precision, params.threads)
+    backend.hint(params.precision)
+    model = scratch.scratch_cnn(size, recipe.dropout)
     curve = training.fit(
         model,
         images,
         arrays.read(val),
-        lr=lr * lr_scale,
-        epochs=epochs,
-        batch_size=batch_size,
-        weight_decay=weight_decay,
-        seed=seed,
+        lr=params.lr * recipe.lr_scale,
+        epochs=recipe.epochs,
+        batch_size=params.batch_size,
+        weight_decay=recipe.weight_decay,
+        seed=params.seed,
     )
-    models.save_weights(model, trained / models.SCRATCH_FILE)
+    weights.save(model, trained / scratch.WEIGHTS)
     tables.write_csv(history, curve)
     tables.write_csv(scores, training_scores.score_originals(model, images))
 
 
 if __name__ == "__main__":
-    run(main, "scratch")
+    run(main)

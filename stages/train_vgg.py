@@ -1,13 +1,12 @@
 """train_vgg: fit the head of VGG-16 to the cached features of its convolutions."""
 
 from pathlib import Path
-from typing import Literal
 
 from _stage import run
 
+from brain_mri.config import Params
 from brain_mri.files import arrays, tables
 from brain_mri.networks import standardising
-from brain_mri.params import Count, Decay, Factor, NonNegative, Rate, Seed, Share
 
 
 def main(
@@ -17,40 +16,37 @@ def main(
     history: Path,
     scores: Path,
     *,
-    dropout: Share,
-    epochs: Count,
-    lr: Rate,
-    lr_scale: Factor,
-    weight_decay: Decay,
-    batch_size: Count,
-    precision: Literal["float32", "mixed_bfloat16"],
-    seed: Seed,
-    threads: NonNegative,
+    params: Params,
 ) -> None:
-    from brain_mri.networks import models, training, training_scores  # loads TensorFlow
+    # TensorFlow loads
+    from brain_mri.networks import (
+        backend,
+        training,
+        training_scores,
+        vgg16_head,
+        weights,
+    )
 
-    training.prepare(seed, precision, threads)
+    backend.prepare(params.seed, params.precision, params.threads)
+    recipe = params.vgg
     # 32 pixels are the least; the head is the same at every image size
-    head = models.head(models.vgg16_classifier(32, dropout))
-    features, watched = arrays.read(train), arrays.read(val)
+    head = vgg16_head.head(vgg16_head.vgg16_classifier(32, recipe.dropout))
+    features, held_out = arrays.read(train), arrays.read(val)
     scale = standardising.measure(features.values)
     curve = training.fit(
         head,
-        *(
-            arrays.Packed(standardising.standardised(part.values, scale), part.index)
-            for part in (features, watched)
-        ),
-        lr=lr * lr_scale,
-        epochs=epochs,
-        batch_size=batch_size,
-        weight_decay=weight_decay,
-        seed=seed,
+        *(standardising.standardise(part, scale) for part in (features, held_out)),
+        lr=params.lr * recipe.lr_scale,
+        epochs=recipe.epochs,
+        batch_size=params.batch_size,
+        weight_decay=recipe.weight_decay,
+        seed=params.seed,
     )
-    models.fold(head, scale)
-    models.save_weights(head, trained / models.HEAD_FILE)
+    vgg16_head.fold(head, scale)
+    weights.save(head, trained / vgg16_head.WEIGHTS)
     tables.write_csv(history, curve)
     tables.write_csv(scores, training_scores.score_originals(head, features))
 
 
 if __name__ == "__main__":
-    run(main, "vgg")
+    run(main)

@@ -1,23 +1,22 @@
 """vgg_weights: get the convolutions of VGG-16, ImageNet's or random ones by seed."""
 
 from pathlib import Path
-from typing import Literal
 
 from _stage import run
 
-from brain_mri.networks import convolutions
-from brain_mri.networks import vgg16_weights as sources
-from brain_mri.params import Seed
+from brain_mri.config import Params
+from brain_mri.networks import convolutions, vgg16_weights
 
 
-def main(out: Path, *, weights: Literal["imagenet", "random"], seed: Seed) -> None:
-    if weights == "imagenet":
-        vector, source = sources.imagenet()
+def main(out: Path, *, params: Params) -> None:
+    wanted = params.vgg.weights
+    if wanted == "imagenet":
+        vector, source = vgg16_weights.imagenet()
     else:
-        vector, source = sources.random(seed), f"seed {seed}"
+        vector, source = vgg16_weights.random(params.seed), f"seed {params.seed}"
     convolutions.write(vector, out)
-    print(f"vgg_weights: {weights}, {len(vector):,} parameters from {source}")
+    print(f"vgg_weights: {wanted}, {len(vector):,} parameters from {source}")
 
 
 if __name__ == "__main__":
-    run(main, "vgg")
+    run(main)

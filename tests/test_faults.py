@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import SHRUNK, commit, copy_project, run, shrink
+from conftest import SHRUNK, commit, copy_project, edited_params, run, shrink
 
-from brain_mri import errors, params, phantoms, pipeline
+from brain_mri import errors, phantoms, pipeline
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import decoding
@@ -60,10 +60,8 @@ def folder(untouched, tmp_path):
 
 def draw(folder, count):
     """Let the phantom stage draw so many images."""
-    path = folder / "params.yaml"
-    values = params.load(path)
-    values["phantom"]["images"] = count
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    with edited_params(folder) as values:
+        values["phantom"]["images"] = count
 
 
 def start(folder, *command, **more):
@@ -185,7 +183,7 @@ def test_a_stage_notices_that_dvc_went_during_its_imports(folder):
     dvc.kill()
     told, _ = dvc.communicate()  # until the stage has closed its end
     assert "phantom: DVC is gone, so this ends too" in told
-    assert "brain_mri.params" in told  # imported since
+    assert "brain_mri.config" in told  # imported since
 
 
 def test_a_second_run_waits_and_clears_up_after_the_first(folder):
@@ -322,25 +320,25 @@ def test_phantoms_on_a_full_disk_are_one_line(tmp_path):
 
 
 def test_weights_on_a_full_disk_are_one_line(tmp_path, capfd):
-    from brain_mri.networks import models
+    from brain_mri.networks import scratch, weights
 
-    network = models.scratch_cnn(32, 0)
+    network = scratch.scratch_cnn(32, 0)
     with small_disk(100_000), pytest.raises(InputError, match="free space") as error:
-        models.save_weights(network, tmp_path / "s.weights.h5")
+        weights.save(network, tmp_path / "s.weights.h5")
     assert "s.weights.h5" in str(error.value)
     assert "Traceback" not in capfd.readouterr().err  # HDF5 would print some
     assert list(tmp_path.iterdir()) == []
-    models.save_weights(network, tmp_path / "s.weights.h5")
-    models.load_weights(network, tmp_path / "s.weights.h5")
+    weights.save(network, tmp_path / "s.weights.h5")
+    weights.load(network, tmp_path / "s.weights.h5")
 
 
 def test_weights_take_no_more_room_than_was_claimed(tmp_path):
     """Else a disk could fill after all, in the middle of HDF5's work."""
-    from brain_mri.networks import models
+    from brain_mri.networks import vgg16, weights
 
-    network = models.backbone(models.vgg16_classifier(32, 0))
-    models.save_weights(network, tmp_path / "b.weights.h5")
-    claimed = 4 * network.count_params() + models.MARGIN
+    network = vgg16.backbone(32)
+    weights.save(network, tmp_path / "b.weights.h5")
+    claimed = 4 * network.count_params() + weights.MARGIN
     assert (tmp_path / "b.weights.h5").stat().st_size <= claimed
 
 

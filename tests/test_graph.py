@@ -2,34 +2,44 @@
 
 import ast
 import re
+import subprocess
 import sys
 
 import pytest
 import yaml
 from conftest import ROOT, run
 
-from brain_mri import params, pipeline
-from brain_mri.gate import rules
+from brain_mri import config
 from brain_mri.predict import last_run
 
-STAGES = {stage.name: stage for stage in pipeline.stages(ROOT)}
-VALUES = params.load(ROOT / "params.yaml")
-# Plumbing that cannot change a byte of any output; stages/_stage.py is the rest of it.
-EXEMPT = {"params", "errors", "progress", "memory"}
-TENSORFLOW = {"models", "augmentation", "training", "explain"}
+ENTRIES = {
+    name: entry.get("do", entry)
+    for name, entry in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
+}
+SRC = ROOT / "src"
+# They cannot change a byte of any output; stages/_stage.py and _faults.py are the rest.
+EXEMPT = {"config", "errors", "progress", "networks.memory"}
+BEFORE_SPLIT = {"phantom", "audit", "crop", "split"}
+
+
+def path_of(module):
+    """The file of a module of brain_mri, or None for a name that is no module."""
+    path = SRC / "brain_mri" / f"{module.replace('.', '/')}.py"
+    return path if path.is_file() else None
 
 
 def imported(path):
-    """Names of the brain_mri modules that a file imports, wherever it does so."""
+    """The modules of brain_mri that a file imports, wherever it does so."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "brain_mri":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= set(re.findall(r"^brain_mri\.(\w+)$", node.module))
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "brain_mri":
+                prefix = ".".join(parts[1:])
+                names = [f"{prefix}.{a.name}".lstrip(".") for a in node.names]
+                found |= {name for name in (prefix, *names) if name and path_of(name)}
         elif isinstance(node, ast.Import):
-            names = " ".join(alias.name for alias in node.names)
-            found |= set(re.findall(r"brain_mri\.(\w+)", names))
+            assert not any(a.name.startswith("brain_mri") for a in node.names), path
     return found
 
 
@@ -39,69 +49,12 @@ def closure(path):
     while todo:
         name = todo.pop()
         seen.add(name)
-        todo |= imported(ROOT / "src" / "brain_mri" / f"{name}.py") - seen
+        todo |= imported(path_of(name)) - seen
     return seen
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_deps_are_the_code_that_is_imported(name):
-    stage = STAGES[name]
-    code = {dep for dep in stage.deps if dep.endswith(".py")}
-    modules = closure(ROOT / stage.script) - EXEMPT
-    assert code == {stage.script.as_posix()} | {
-        f"src/brain_mri/{module}.py" for module in modules
-    }
-
-
-def test_the_report_depends_on_every_template():
-    found = (ROOT / "src" / "brain_mri" / "templates").iterdir()
-    templates = {path.relative_to(ROOT).as_posix() for path in found}
-    assert templates == {d for d in STAGES["report"].deps if "/templates/" in d}
-
-
-def test_the_report_shows_every_parameter_but_the_gates():
-    assert set(STAGES["report"].params) == set(VALUES) - {rules.SECTION}
-
-
-@pytest.mark.parametrize("name", sorted(set(STAGES) - {"report"}))
-def test_params_are_those_that_are_read(name):
-    stage = STAGES[name]
-    takes = params.annotations(pipeline.load_main(ROOT / stage.script))
-    call = re.search(r"run\(main(.*)\)", (ROOT / stage.script).read_text()).group(1)
-    sections = re.findall(r'"(\w+)"', call)
-    read = {params.find(key, sections, VALUES)[0] for key in takes}
-    assert set(stage.params) == read
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_every_path_of_a_command_is_declared(name):
-    stage = STAGES[name]
-    entry = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
-    entry = entry.get("do", entry)
-    outs = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
-    declared = [
-        *stage.deps,
-        *(str(next(iter(o))) if isinstance(o, dict) else o for o in outs),
-    ]
-    words = stage.cmd.replace('"', "").split()[3:]
-    for word in words:
-        if (name, word) in (("evaluate", "${key}"), ("report", "params.yaml")):
-            continue  # a network's name; a file whose keys are declared as params
-        # a folder that several declared files lie in counts
-        assert any(d == word or d.startswith(f"{word}/") for d in declared), word
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_takes_the_shells_place(name):
-    """Else a shell that stays between (dash, fish) hides from it that DVC is gone."""
-    assert STAGES[name].cmd.startswith(f"exec python {STAGES[name].script} ")
-
-
-def test_no_parameter_stands_in_a_command():
-    """DVC hands commands to a shell, which would obey a folder's name."""
-    for stage in STAGES.values():
-        found = set(re.findall(r"\$\{(\w+)", stage.cmd))
-        assert found <= {"key", "item"}, stage.name  # of dvc.yaml itself
+def script(name):
+    return ROOT / "stages" / f"{name}.py"
 
 
 def outputs_of(entry):
@@ -109,38 +62,100 @@ def outputs_of(entry):
     return {next(iter(o)) if isinstance(o, dict) else o for kind in kinds for o in kind}
 
 
+@pytest.mark.parametrize("name", ENTRIES)
+def test_deps_cover_the_code_that_is_imported_and_no_other(name):
+    code = {dep for dep in ENTRIES[name]["deps"] if dep.startswith(("src/", "stages/"))}
+    assert f"stages/{name}.py" in code
+    files = {
+        path_of(module).relative_to(ROOT).as_posix()
+        for module in closure(script(name)) - EXEMPT
+    }
+    for dep in code - {f"stages/{name}.py"}:
+        covered = {f for f in files if f == dep or f.startswith(f"{dep}/")}
+        assert covered, f"{dep} is imported by nothing in {name}"
+        files -= covered
+    assert not files
+
+
+@pytest.mark.parametrize("name", ["train_scratch", "vgg_features"])
+def test_expensive_stages_depend_on_files_of_code_alone(name):
+    """A package would make them run for a change that cannot change their bytes."""
+    code = [dep for dep in ENTRIES[name]["deps"] if dep.startswith("src/")]
+    assert all(dep.endswith(".py") for dep in code)
+    for module in ("imaging", "dataset", "evidence", "report"):
+        assert not any(f"/{module}/" in dep for dep in code)
+
+
+def read_params(path):
+    """The dotted parameters that a stage reads: attributes of its `params`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        chain, inner = [], node
+        while isinstance(inner, ast.Attribute):
+            chain.insert(0, inner.attr)
+            inner = inner.value
+        if chain and isinstance(inner, ast.Name) and inner.id == "params":
+            found.add(".".join(chain))
+    # of params.vgg.dropout the walk also meets params.vgg
+    return {key for key in found if not any(o.startswith(f"{key}.") for o in found)}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_params_are_those_that_are_read(name):
+    declared, read = set(ENTRIES[name].get("params", [])), read_params(script(name))
+    if "model_dump" in read:  # the page lists all but what the gate demands
+        assert declared == set(config.Params.model_fields) - {"check"}
+        return
+    for key in declared:
+        covered = {r for r in read if r == key or r.startswith(f"{key}.")}
+        assert covered, f"{name} reads nothing of {key}"
+        read -= covered
+    assert not read
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_path_of_a_command_is_declared(name):
+    entry = ENTRIES[name]
+    declared = {*entry["deps"], *outputs_of(entry)}
+    for word in entry["cmd"].split()[3:]:
+        if (name, word) == ("evaluate", "${key}"):
+            continue  # a network's name
+        # a folder that several declared files lie in counts
+        assert any(d == word or d.startswith(f"{word}/") for d in declared), word
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_stage_takes_the_shells_place(name):
+    """Else a shell that stays between (dash, fish) hides from it that DVC is gone."""
+    assert ENTRIES[name]["cmd"].startswith(f"exec python stages/{name}.py ")
+
+
+def test_no_parameter_stands_in_a_command():
+    """DVC hands commands to a shell, which would obey a folder's name."""
+    for name, entry in ENTRIES.items():
+        found = set(re.findall(r"\$\{(\w+)", entry["cmd"]))
+        assert found <= {"key", "item"}, name  # of dvc.yaml itself
+
+
 @pytest.mark.parametrize("name", ["train_scratch", "train_vgg"])
 def test_training_cannot_see_the_test_part(name):
-    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    before_split = {"phantom", "audit", "crop", "split"}
     todo, seen = [name], set()
     while todo:
         current = todo.pop()
         seen.add(current)
-        deps = set(entries[current]["deps"])
+        deps = {d for d in ENTRIES[current]["deps"] if not d.startswith("src/")}
         assert not any("test" in dep for dep in deps), current
         # whole-set folders would let the test images in by another door
-        if current not in before_split:
+        if current not in BEFORE_SPLIT:
             assert not deps & {"data/split", "data/cropped", "data/split.csv"}
-        makers = {
-            maker
-            for maker, entry in entries.items()
-            if outputs_of(entry.get("do", entry)) & deps
-        }
-        todo += sorted(makers - seen - before_split)
+        makers = {m for m, entry in ENTRIES.items() if outputs_of(entry) & deps}
+        todo += sorted(makers - seen - BEFORE_SPLIT)
     assert "augment" in seen
-
-
-def test_dependencies_never_name_a_folder_of_code():
-    for stage in STAGES.values():
-        assert not {"src", "stages", "src/brain_mri"} & set(stage.deps)
 
 
 def test_outputs_keep_the_run_cache():
     """`cache: false` under outs, or `persist`, would switch it off."""
-    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    for entry in entries.values():
-        entry = entry.get("do", entry)
+    for entry in ENTRIES.values():
         assert all(isinstance(out, str) for out in entry.get("outs", []))
         for kind in ("metrics", "plots"):
             for out in entry.get(kind, []):
@@ -148,32 +163,46 @@ def test_outputs_keep_the_run_cache():
     assert "persist" not in (ROOT / "dvc.yaml").read_text()
 
 
-def test_tensorflow_loads_only_where_it_may():
-    modules = (ROOT / "src" / "brain_mri").glob("*.py")
-    loading = {
-        path.stem
-        for path in modules
-        if re.search(r"^\s*(import|from) (keras|tensorflow)", path.read_text(), re.M)
-    }
-    assert loading == TENSORFLOW
+def test_the_report_names_the_metrics_that_it_reads():
+    metrics = {dep for dep in ENTRIES["report"]["deps"] if dep.startswith("metrics")}
+    assert "metrics" not in metrics
+    code = "".join(p.read_text() for p in (SRC / "brain_mri" / "report").glob("*.py"))
+    for dep in metrics:
+        stem = re.sub(r"^(scratch|vgg)", "", dep.removeprefix("metrics/"))
+        assert stem in code, f"the report does not read {dep}"
 
 
-@pytest.mark.parametrize("name", ["baselines", "compare", "report"])
+def test_imports_go_one_way():
+    """The contracts of import-linter stand in pyproject.toml."""
+    done = run(ROOT, "lint-imports", check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["augment", "baselines", "compare", "report"])
 def test_what_needs_no_network_never_loads_tensorflow(name):
-    assert not closure(ROOT / STAGES[name].script) & TENSORFLOW
+    assert not {m for m in closure(script(name)) if m.startswith("networks.")}
 
 
-def test_no_stage_loads_tensorflow_before_its_parameters_are_checked():
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom brain_mri import cli, pipeline\n"
-        "pipeline.check_params(Path())\n"
-        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+@pytest.mark.parametrize("name", ENTRIES)
+def test_parameters_are_checked_before_tensorflow_loads(name, tmp_path):
+    """The stage's imports at the top load no TensorFlow; its `main` may."""
+    top = ast.parse(script(name).read_text()).body
+    lines = "\n".join(
+        ast.unparse(n) for n in top if isinstance(n, ast.Import | ast.ImportFrom)
     )
-    assert run(ROOT, sys.executable, "-c", code).stdout.strip() == "[]"
+    code = f"{lines}\nimport sys\nprint({{'tensorflow', 'keras'}} & set(sys.modules))"
+    folders = [str(SRC), str(ROOT / "stages")]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {folders}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"
 
 
 def test_the_committed_parameters_are_good():
-    pipeline.check_params(ROOT)
+    config.load(ROOT / "params.yaml")
 
 
 def test_predict_loads_the_weights_that_were_evaluated():
@@ -184,11 +213,10 @@ def test_predict_loads_the_weights_that_were_evaluated():
 
 
 def test_every_stage_says_what_it_does():
-    entries = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    for entry in entries.values():
-        assert entry.get("do", entry)["desc"].endswith(".")
+    assert all(entry["desc"].endswith(".") for entry in ENTRIES.values())
 
 
 def test_no_registry_host_stands_in_a_lock():
-    for path in ROOT.glob("requirements*.txt"):
-        assert "//" not in path.read_text()
+    found = list((ROOT / "requirements").glob("*.txt"))
+    assert found
+    assert not any("//" in path.read_text() for path in found)

@@ -4,10 +4,8 @@ import sys
 
 import pandas as pd
 import pytest
-import yaml
-from conftest import commit, copy_project, run, shrink
+from conftest import commit, copy_project, edited_params, run, shrink
 
-from brain_mri import params
 from brain_mri.files import tables
 from brain_mri.phantoms import write_phantoms
 
@@ -58,10 +56,9 @@ def test_every_name_goes_from_add_to_the_split(source, tmp_path):
     """With a cache of links, so that each file of the data set is one."""
     folder = copy_project(tmp_path / "clone")
     shrink(folder)
-    values = params.load(folder / "params.yaml")
     no, yes = sorted((path.name for path in source.iterdir()), reverse=True)
-    values |= {"dataset": "data/raw/scans", "classes": {"no": [no], "yes": [yes]}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with edited_params(folder) as values:
+        values |= {"dataset": "data/raw/scans", "classes": {"no": [no], "yes": [yes]}}
     commit(folder, "classes")
     run(folder, "dvc", "config", "--local", "cache.type", "symlink")
     run(folder, "brain-mri", "add", source, "--name", "scans")

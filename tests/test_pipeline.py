@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import commit, copy_project, run, shrink
+from conftest import commit, copy_project, edited_params, run, shrink
 
-from brain_mri import params, pipeline
+from brain_mri import config, params
 from brain_mri.evidence import temperature
 from brain_mri.files import arrays, tables
 from brain_mri.gate import recompute
@@ -56,7 +56,7 @@ TRACKED = [
     "vgg_train_predictions.csv",
 ]
 
-PLUMBING = ("__init__", "params", "errors", "progress")
+PLUMBING = ("__init__", "config", "errors", "progress")
 MADE = {
     "baselines": ["metrics/baselines.json", "metrics/baselines_predictions.csv"],
     "compare": [
@@ -89,15 +89,13 @@ def would_run(folder):
 
 def change(folder, key, value):
     """Set one parameter, named by its dotted key."""
-    path = folder / "params.yaml"
-    values = params.load(path)
-    *sections, name = key.split(".")
-    section = values
-    for part in sections:
-        section = section[part]
-    assert name in section
-    section[name] = value
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    with edited_params(folder) as values:
+        *sections, name = key.split(".")
+        section = values
+        for part in sections:
+            section = section[part]
+        assert name in section
+        section[name] = value
 
 
 def split_table(project):
@@ -196,13 +194,13 @@ def test_both_models_have_the_same_keys_and_images(project):
 
 def test_head_on_features_and_whole_network_agree(project):
     """`evaluate` starts from pixels; the head was trained on cached features."""
-    from brain_mri.networks import models, training
+    from brain_mri.networks import backend, inference, vgg16_head, weights
 
-    training.prepare(0)
-    head = models.head(models.vgg16_classifier(32, 0))
-    models.load_weights(head, project / "models" / "vgg" / models.HEAD_FILE)
+    backend.prepare(0)
+    head = vgg16_head.head(vgg16_head.vgg16_classifier(32, 0))
+    weights.load(head, project / "models" / "vgg" / vgg16_head.WEIGHTS)
     val = arrays.read(project / "data" / "features" / "val")
-    scores = pd.Series(training.predict(head, val)[:, 0], val.index["image_id"])
+    scores = pd.Series(inference.predict(head, val)[:, 0], val.index["image_id"])
     kept = pd.read_csv(
         project / "metrics" / "vgg_predictions.csv", dtype={"image_id": str}
     )
@@ -291,10 +289,11 @@ def test_a_temporary_experiment_does_not_see_a_later_edit(clean):
 @pytest.mark.parametrize("name", ["baselines", "compare", "report"])
 def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, name):
     """Alone with its dependencies, and without TensorFlow, it makes the same bytes."""
-    (stage,) = (stage for stage in pipeline.stages(project) if stage.name == name)
+    graph = yaml.safe_load((project / "dvc.yaml").read_text())
+    stage = graph["stages"][name]
     plumbing = (f"src/brain_mri/{module}.py" for module in PLUMBING)
     starters = ("stages/_faults.py", "stages/_stage.py")
-    for dep in [*stage.deps, *starters, "params.yaml", *plumbing]:
+    for dep in [*stage["deps"], *starters, "params.yaml", *plumbing]:
         dep = dep.replace("${dataset}", "data/phantom")
         source, target = project / dep, tmp_path / dep
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -306,7 +305,7 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, nam
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "poison"))
     for folder in ("metrics", "reports"):
         (tmp_path / folder).mkdir(exist_ok=True)
-    run(tmp_path, "sh", "-c", stage.cmd)
+    run(tmp_path, "sh", "-c", stage["cmd"])
     for made in MADE[name]:
         assert (tmp_path / made).read_bytes() == (project / made).read_bytes()
 
@@ -517,9 +516,8 @@ def test_calibrated_scores_are_the_raw_ones_with_logits_divided(clean):
         assert (after["y_pred"] == table["y_pred"]).all()
     assert kept["test"]["roc_auc"] == raw["test"]["roc_auc"]
     assert kept["val"]["log_loss"] <= raw["val"]["log_loss"] + 1e-6
-    values = params.load(clean / "params.yaml")
-    given = params.arguments(recompute.differences, ("evaluate", "vgg"), values)
-    assert recompute.differences(clean / "metrics", **given) == []
+    params = config.load(clean / "params.yaml")
+    assert recompute.differences(clean / "metrics", params) == []
     asked = ("predict", "data/phantom/yes", "--model", "vgg", "--format", "json")
     told = run(clean, "brain-mri", *asked)
     assert "no probability" not in told.stderr

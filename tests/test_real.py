@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from brain_mri.evidence import comparison, scoring, wording
-from brain_mri.files import predictions
+from brain_mri.evidence import comparison, observations, scoring, wording
+from brain_mri.files.names import NETWORKS
 
 REAL = ROOT / "docs" / "real"
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
@@ -15,12 +15,12 @@ RUNS = {"128": "imagenet", "without-doubtful": "imagenet", "random": "random"}
 def tables(run):
     """Read the predictions of one run: of the networks, the baselines, the training."""
     found, trained = {}, {}
-    for name in predictions.NETWORKS:
+    for name in NETWORKS:
         if (path := REAL / run / f"{name}_predictions.csv").exists():
-            found[name] = predictions.read(path)
+            found[name] = observations.read(path)
             path = REAL / run / f"{name}_train_predictions.csv"
-            trained[name] = predictions.read(path, predictions.TRAINED)
-    nulls = predictions.read_baselines(REAL / run / "baselines_predictions.csv")
+            trained[name] = observations.read(path, observations.TRAINED)
+    nulls = observations.read_baselines(REAL / run / "baselines_predictions.csv")
     return found, nulls, trained
 
 
@@ -87,7 +87,7 @@ def test_the_embedded_table_is_that_of_the_committed_metrics():
 
     stored = {
         name: json.loads((ROOT / "metrics" / f"{name}.json").read_text())["test"]
-        for name in predictions.NETWORKS
+        for name in NETWORKS
     }
     compared = json.loads((ROOT / "metrics" / "comparison.json").read_text())
     names = wording.names(compared["vgg_weights"])

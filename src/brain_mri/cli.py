@@ -12,14 +12,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from brain_mri import params, pipeline
-from brain_mri.dataset import adding, classes, freezing, splitting
+from brain_mri import config, pipeline
+from brain_mri.dataset import adding, classes, freezing
 from brain_mri.errors import InputError
 from brain_mri.evidence import wording
-from brain_mri.files import tables
-from brain_mri.files.predictions import NETWORKS
+from brain_mri.files import names, tables
+from brain_mri.files.names import NETWORKS
 from brain_mri.gate import checks
 from brain_mri.predict import formats, images, onnx_model, sources
+from brain_mri.predict.export import export as export_network
 
 app = typer.Typer(
     epilog="Example: brain-mri add ~/scans. Each command has its own examples: "
@@ -55,7 +56,7 @@ def options(
 def check_params() -> None:
     """Check params.yaml: every key known, present, of its type and in its range."""
     with clear_errors():
-        pipeline.check_params(ROOT)
+        config.load(ROOT / config.FILE)
         typer.echo("params.yaml: all keys known, all values in range")
 
 
@@ -63,14 +64,10 @@ def check_params() -> None:
 def show() -> None:
     """Print the verdict and the two networks side by side, from metrics/."""
     with clear_errors():
-        settings = params.load(ROOT / params.FILE)
+        params = config.load(ROOT / config.FILE)
         table, sentence, weights = results(ROOT / "metrics")
-        drawn = wording.is_drawn(Path(str(settings.get("dataset", ""))))
-        notes = wording.limits(weights, drawn)
-        key, threshold = params.find("threshold", ("evaluate",), settings)
-        notes += wording.two_thresholds(
-            params.checked(key, threshold, params.Proportion)
-        )
+        notes = wording.limits(weights, wording.is_drawn(Path(params.dataset)))
+        notes += wording.two_thresholds(params.evaluate.threshold)
         # not resolved: DVC may have linked the page from its cache
         page = ROOT.absolute() / "reports" / "index.html"
         typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
@@ -199,7 +196,7 @@ def predict(
             asked.caveats,
         )
         names = [network.name for network in asked.networks]
-        for line in formats.FORMS[form](seen.count(found), names, limit):
+        for line in formats.WRITERS[form](seen.count(found), names, limit):
             typer.echo(line)
     if seen.unread:
         typer.echo(f"{seen.unread} of {len(files)} could not be read", err=True)
@@ -223,7 +220,7 @@ def export(
     Example: brain-mri export --out exported
     """
     with clear_errors():
-        parity = sources.export(ROOT, model, out)
+        parity = export_network(ROOT, model, out)
         typer.echo(
             f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}\n"
             f"Largest difference from Keras on {parity['images']} test images: "
@@ -275,7 +272,7 @@ def freeze() -> None:
         split = freezing.freeze(ROOT / "data" / "split.csv", frozen)
         freezing.write(ROOT / freezing.FILE, split)
         parts = split["part"].value_counts()
-        counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in splitting.PARTS)
+        counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in names.PARTS)
         typer.echo(
             f"{freezing.FILE}: {len(split)} images ({counted}), "
             f"{len(split) - len(frozen)} of them new. Keep them with\n"
@@ -287,9 +284,7 @@ def freeze() -> None:
 def class_folders() -> dict[str, str]:
     """Return the class of each folder that params.yaml names, in the project's."""
     pipeline.stages(ROOT)  # in the project's folder?
-    values = params.load(ROOT / params.FILE)
-    named = params.arguments(classes.by_folder, ["classes"], values)
-    return classes.by_folder(**named)
+    return classes.by_folder(config.load(ROOT / config.FILE).classes)
 
 
 def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
@@ -300,7 +295,7 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
         typer.echo(f"left out {file}: {reason}", err=True)
     if unnamed := sorted(set(classes.subfolders(path)) - set(folders)):
         typer.echo(
-            f"not copied, as classes in {params.FILE} names no such folder: "
+            f"not copied, as classes in {config.FILE} names no such folder: "
             f"{classes.listed(unnamed)}",
             err=True,
         )

@@ -1,10 +1,6 @@
-"""The one exception that a person is meant to read, and how faults become it."""
+"""The one exception that a person is meant to read, and text that is safe to print."""
 
 import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -14,37 +10,16 @@ class InputError(ValueError):
     """Raise for input a person can mend: one line with what was expected and came."""
 
 
-def shown(name: str) -> str:
-    """Return a name in one line: line ends, control and invisible letters escaped.
+def printable(name: str) -> str:
+    """Return a name on one line, with control and invisible characters escaped.
 
-    A file's name may hold a line end or a terminal's control sequence.
+    A file name may hold a line end or a control sequence of a terminal.
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name the file that could not be written, and leave no half of it behind.
-
-    A full disk alone names none: the file opens, then a write fails.
-
-    Raises:
-        InputError: writing failed; the line says what to do.
-    """
-    try:
-        yield
-    except OSError as error:
-        with suppress(OSError):
-            if path.is_file():  # never a device
-                path.unlink()
-        # not strerror: HDF5 puts a paragraph there
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        way_out = remedy(error)
-        raise InputError(f"{path}: cannot be written ({reason}){way_out}") from error
-
-
 def remedy(error: BaseException) -> str:
-    """Say what to do about a fault of the system, if that is known."""
+    """Say what to do about a full disk or a closed folder; "" for anything else."""
     number = getattr(error, "errno", None)
     if number in FULL:
         return "; free space on that disk or raise its limit, then start again"

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from brain_mri import params
+from brain_mri import config
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
@@ -116,7 +116,7 @@ def _stage(entry: Mapping[str, Any]) -> Stage:
         for kind in ("deps", "outs")
     )
     return Stage(
-        deps, outs, params.flatten(entry.get("params", {}).get("params.yaml", {}))
+        deps, outs, config.flatten(entry.get("params", {}).get("params.yaml", {}))
     )
 
 

@@ -19,7 +19,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinat
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from brain_mri.errors import InputError, writing
+from brain_mri.errors import InputError
+from brain_mri.files.writing import writing
 
 Rng = np.random.Generator
 Field = npt.NDArray[np.float64]
@@ -90,8 +91,8 @@ def write_phantoms(
             raise InputError(f"expected an empty folder, {folder / name} holds files")
     for index in range(images):
         path, content = phantom_file(index, positives=positives, seed=seed)
-        with writing(folder / path):
-            (folder / path).write_bytes(content)
+        with writing(folder / path) as part:
+            part.write_bytes(content)
         progress(index + 1)
 
 

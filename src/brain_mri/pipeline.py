@@ -1,20 +1,16 @@
 """Read from dvc.yaml what each stage runs, depends on and takes."""
 
-import importlib.util
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from annotated_types import MinLen
 
-from brain_mri import params
+from brain_mri import config
 from brain_mri.errors import InputError
-from brain_mri.gate import rules
 
 KINDS = ("outs", "metrics", "plots")
 
@@ -37,13 +33,6 @@ def stages(root: Path) -> list[Stage]:
         InputError: there is no dvc.yaml, so this is not the project's folder.
     """
     return [_stage(name, entry) for name, entry in _read(root)["stages"].items()]
-
-
-def templates(root: Path) -> list[str]:
-    """Return the parameters that dvc.yaml itself puts into its commands and paths."""
-    text = (root / "dvc.yaml").read_text(encoding="utf-8")
-    found = set(re.findall(r"\$\{([\w.]+)\}", text))
-    return sorted(name for name in found if name.split(".")[0] not in ("key", "item"))
 
 
 def results(root: Path) -> dict[Path, list[str]]:
@@ -80,7 +69,7 @@ def paths(
         root: the project's folder.
         values: the parameters, some of which stand in dvc.yaml's paths.
     """
-    leaves = {key: str(value) for key, value in params.flatten(values).items()}
+    leaves = {key: str(value) for key, value in config.flatten(values).items()}
     return {
         stage: (
             {_fill(path, leaves | filled) for path in body.get("deps", [])},
@@ -97,40 +86,6 @@ def remove_outputs(root: Path, name: str) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def check_params(root: Path) -> None:
-    """Check the whole of `root`/params.yaml, against all the stages it feeds.
-
-    Raises:
-        InputError: a key is missing, misspelt, mistyped or out of range.
-    """
-    takes: dict[str, Any] = {}
-    for stage in stages(root):
-        annotations = params.annotations(load_main(root / stage.script))
-        # a stage that shows the parameters, as report does, lists more than it takes
-        names = {key: key.split(".")[-1] for key in stage.params}
-        takes |= {k: annotations[n] for k, n in names.items() if n in annotations}
-    for name in templates(root):
-        takes.setdefault(name, Annotated[str, MinLen(1)])
-    values = params.load(root / params.FILE)
-    rules.read(values)
-    values.pop(rules.SECTION, None)
-    params.check(values, takes)
-
-
-def load_main(script: Path) -> Callable[..., None]:
-    """Import a stage's script and return its `main`, without running it."""
-    folder = str(script.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(f"stage_{script.stem}", script)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{script}: expected a Python script")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.main
 
 
 def _read(root: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from test_splitting import SIZES, images
 
 from brain_mri.dataset import auditing, freezing, groups, splitting
 from brain_mri.errors import InputError
-from brain_mri.files import tables
+from brain_mri.files import names, tables
 
 HEADER = "image_id,group,part\n"
 
@@ -185,7 +185,7 @@ def test_whatever_is_added_or_lost_nobody_moves(seed: int) -> None:
     assert len(both) > 200
     assert (both["part_x"] == both["part_y"]).all()
     assert splitting.shared_groups(second["group"], second["part"]) == 0
-    assert set(second["part"]) == set(splitting.PARTS)
+    assert set(second["part"]) == set(names.PARTS)
 
 
 def without(audited: auditing.Audit, file: str) -> pd.DataFrame:

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.evidence import baselines, wording
+from brain_mri.evidence import baselines, labels, observations
 from brain_mri.files import predictions, tables
-from brain_mri.files.arrays import Packed
+from brain_mri.files.arrays import Part
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -13,7 +13,7 @@ def packed(values, y_true, prefix=""):
     values = np.asarray(values, np.uint8)
     ids = [f"{prefix}{i:03d}" for i in range(len(values))]
     index = pd.DataFrame({"image_id": ids, "group": ids, "y_true": y_true})
-    return Packed(values, index)
+    return Part(values, index)
 
 
 def grey(*levels, side=4):
@@ -128,7 +128,7 @@ def test_a_mode_that_training_never_saw_is_no_error(few_trees):
 def test_one_class_in_training_is_the_answer_everywhere(few_trees, label):
     parts = three_parts()
     train = parts["train"]
-    parts["train"] = Packed(train.values, train.index.assign(y_true=label))
+    parts["train"] = Part(train.values, train.index.assign(y_true=label))
     table = baselines.predict(parts, facts_of(parts), seed=0)
     assert set(table["y_score"]) == {label}
 
@@ -137,14 +137,14 @@ def test_each_answers_for_validation_and_test(few_trees, tmp_path):
     parts = three_parts()
     table = baselines.predict(parts, facts_of(parts), seed=0)
     assert tuple(table.columns) == ("baseline", *predictions.COLUMNS)
-    assert table["baseline"].unique().tolist() == list(wording.BASELINES)
+    assert table["baseline"].unique().tolist() == list(labels.BASELINES)
     tables.write_csv(tmp_path / "b.csv", table)
-    found = predictions.read_baselines(tmp_path / "b.csv")
+    found = observations.read_baselines(tmp_path / "b.csv")
     for rows in found.values():
         assert rows["part"].value_counts().to_dict() == {"val": 8, "test": 9}
         assert (rows["y_pred"] == (rows["y_score"] >= 0.5)).all()
     scores = baselines.by_baseline(found)
-    assert list(scores) == list(wording.BASELINES)
+    assert list(scores) == list(labels.BASELINES)
     assert {score["n_groups"] for score in scores.values()} == {9}  # the test alone
     assert scores["majority"]["sensitivity"] == 1
     assert scores["majority"]["roc_auc"] == 0.5
@@ -166,7 +166,7 @@ def test_the_answers_are_blind_to_the_classes_that_are_asked_for(few_trees):
     expected = baselines.predict(parts, facts, seed=0)
     for name in ("val", "test"):
         index = parts[name].index
-        parts[name] = Packed(parts[name].values, index.assign(y_true=1 - index.y_true))
+        parts[name] = Part(parts[name].values, index.assign(y_true=1 - index.y_true))
     found = baselines.predict(parts, facts, seed=0)
     assert (found["y_true"] != expected["y_true"]).all()
     pd.testing.assert_series_equal(found["y_score"], expected["y_score"])

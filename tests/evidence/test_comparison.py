@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import comparison, intervals
+from brain_mri.evidence import comparison, intervals, labels, paired, verdict
 from brain_mri.evidence.power import FEWEST
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -166,7 +166,7 @@ def test_the_sentence_says_who_beats_file_facts(scratch, vgg, said):
     result = compare(models, {"file_facts": facts})
     assert said in result["sentence"]
     for model in models:
-        beaten = comparison.beats(result["baselines"][model]["file_facts"])
+        beaten = verdict.beats(result["baselines"][model]["file_facts"])
         limits = result["baselines"][model]["file_facts"]
         assert beaten == (limits["low"] > 0)
 
@@ -177,9 +177,9 @@ def random_verdicts(weights="random"):
         cells = rng.multinomial(n, rng.dirichlet((4, 1, 1, 2))).tolist()
         first = np.repeat([True, True, False, False], cells)
         second = np.repeat([True, False, True, False], cells)
-        difference = comparison.accuracy_difference(first, second)
+        difference = paired.accuracy_difference(first, second)
         limits = [float(x) for x in intervals.paired_difference(*cells)]
-        yield limits, comparison.judge(difference, int(n), 2, weights)
+        yield limits, verdict.judge(difference, int(n), 2, weights)
 
 
 def test_better_is_written_only_where_the_interval_excludes_0():
@@ -212,13 +212,13 @@ def test_the_sentence_says_where_the_weights_come_from(weights, said, unsaid):
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.2), (-0.2, 0.0), (-0.0, 0.3)])
 def test_a_limit_of_0_excludes_nothing(low, high):
     difference = {"difference": (low + high) / 2, "low": low, "high": high}
-    assert comparison.judge(difference, 31, 2, "random")[0] == "not separable"
+    assert verdict.judge(difference, 31, 2, "random")[0] == "not separable"
 
 
 def test_no_interval_is_never_a_verdict():
     difference = {"difference": 0.1, "low": None, "high": None}
     with pytest.raises(InputError, match="no interval"):
-        comparison.judge(difference, 31, 2, "random")
+        verdict.judge(difference, 31, 2, "random")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_no_interval_is_never_a_verdict():
     ],
 )
 def test_a_difference_shows_on_which_side_of_0_it_is(value, text):
-    assert comparison.signed(value) == text
+    assert labels.signed(value) == text
 
 
 def test_few_groups_have_no_verdict():
@@ -315,13 +315,13 @@ def test_mcnemar_agrees_with_statsmodels_and_fagerlands_definition(n):
     for b in range(n + 1):
         c = n - b
         exact = mcnemar([[0, b], [c, 0]], exact=True).pvalue
-        assert comparison.mcnemar_exact(b, c) == pytest.approx(exact, abs=1e-9)
+        assert paired.mcnemar_exact(b, c) == pytest.approx(exact, abs=1e-9)
         # mid-p: twice the one-sided tail, of which what was observed counts half;
         # his rule of a tie is another, and stands among the known tables
         if b != c:
             fewer = min(b, c)
             tail = sum(comb(n, k) for k in range(fewer)) + comb(n, fewer) / 2
-            mid = comparison.mcnemar_mid(b, c)
+            mid = paired.mcnemar_mid(b, c)
             assert mid == pytest.approx(2 * tail / 2**n, abs=1e-9)
 
 
@@ -338,9 +338,9 @@ def test_mcnemar_agrees_with_statsmodels_and_fagerlands_definition(n):
 )
 def test_mcnemar_of_known_tables(b, c, exact, mid):
     for first, second in ((b, c), (c, b)):
-        p = comparison.mcnemar_exact(first, second)
+        p = paired.mcnemar_exact(first, second)
         assert p == pytest.approx(exact, abs=5e-5)
-        assert comparison.mcnemar_mid(first, second) == pytest.approx(mid, abs=5e-5)
+        assert paired.mcnemar_mid(first, second) == pytest.approx(mid, abs=5e-5)
 
 
 def test_secondary_numbers_are_of_the_right_order():

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import scoring
+from brain_mri.evidence import observations, scoring
 from brain_mri.files import predictions, tables
 
 HEADER = "image_id,group,part,y_true,y_score,y_pred\n"
@@ -59,24 +59,24 @@ def test_a_file_comes_back_as_it_was(tmp_path):
     table = predictions.table({"val": output}, 0.5)
     tables.write_csv(tmp_path / "p.csv", table)
     pd.testing.assert_frame_equal(
-        predictions.read(tmp_path / "p.csv"), table, check_dtype=False
+        observations.read(tmp_path / "p.csv"), table, check_dtype=False
     )
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path):
     path = write(tmp_path, HEADER + "001e5,001e5,test,1,0.9,1\n")
-    assert predictions.read(path)["image_id"].tolist() == ["001e5"]
+    assert observations.read(path)["image_id"].tolist() == ["001e5"]
 
 
 @pytest.mark.parametrize("edited", ["1.0", " 1", "True"])
 def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
     text = HEADER + GOOD.replace("0.2,0", "0,0").replace("0.6", "1").replace("0.9", "1")
-    right = predictions.read(write(tmp_path, text))
+    right = observations.read(write(tmp_path, text))
     other = text.replace("val,1,", f"val,{edited},").replace("test,0,", "test,0.0,")
     if edited == "True":
         other = other.replace("test,0.0,", "test,False,")
     # the same types too: two tables are compared by them
-    pd.testing.assert_frame_equal(predictions.read(write(tmp_path, other)), right)
+    pd.testing.assert_frame_equal(observations.read(write(tmp_path, other)), right)
     assert right["y_score"].dtype == np.float64
 
 
@@ -123,15 +123,15 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
 )
 def test_an_edited_file_is_one_clear_line(tmp_path, text, message):
     with pytest.raises(InputError, match=rf"predictions\.csv: .*{message}") as caught:
-        predictions.read(write(tmp_path, text))
+        observations.read(write(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.csv: cannot be read"):
-        predictions.read(tmp_path / "gone.csv")
+        observations.read(tmp_path / "gone.csv")
     with pytest.raises(InputError, match=r"gone\.csv: cannot be read"):
-        predictions.read_baselines(tmp_path / "gone.csv")
+        observations.read_baselines(tmp_path / "gone.csv")
 
 
 def of_two_baselines():
@@ -141,9 +141,9 @@ def of_two_baselines():
 
 
 def test_baselines_come_back_by_name_in_their_order(tmp_path):
-    found = predictions.read_baselines(write(tmp_path, of_two_baselines()))
+    found = observations.read_baselines(write(tmp_path, of_two_baselines()))
     assert list(found) == ["nearest", "facts"]
-    alone = predictions.read(write(tmp_path, HEADER + GOOD))
+    alone = observations.read(write(tmp_path, HEADER + GOOD))
     for table in found.values():
         pd.testing.assert_frame_equal(table, alone)
 
@@ -165,7 +165,7 @@ def test_baselines_come_back_by_name_in_their_order(tmp_path):
 )
 def test_edited_baselines_are_one_clear_line(tmp_path, text, message):
     with pytest.raises(InputError, match=rf"predictions\.csv: {message}"):
-        predictions.read_baselines(write(tmp_path, text))
+        observations.read_baselines(write(tmp_path, text))
 
 
 def test_a_group_counts_once_by_the_image_it_is_named_after():
@@ -177,6 +177,6 @@ def test_a_group_counts_once_by_the_image_it_is_named_after():
             "y_score": [0.1, 0.2, 0.3, 0.4],
         }
     )
-    assert predictions.one_per_group(table)["image_id"].tolist() == ["a", "b"]
-    y_true, y_score = predictions.arrays(table)
+    assert observations.one_per_group(table)["image_id"].tolist() == ["a", "b"]
+    y_true, y_score = observations.arrays(table)
     assert (y_true.tolist(), y_score.tolist()) == ([0, 1], [0.2, 0.3])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, commit, run
+from conftest import ROOT, commit, edited_params, run
 from typer.testing import CliRunner
 
-from brain_mri import cli, params, pipeline
+from brain_mri import cli, pipeline
 from brain_mri.errors import InputError
 from brain_mri.gate import checks
 
@@ -51,9 +51,8 @@ def quick(monkeypatch):
 
 
 def demand(folder, check):
-    path = folder / "params.yaml"
-    values = params.load(path)
-    path.write_text(yaml.safe_dump(values | {"check": check}, sort_keys=False))
+    with edited_params(folder) as values:
+        values["check"] = check
 
 
 def edit(path, old, new):
@@ -502,7 +501,7 @@ def test_gits_refusal_is_its_own_line(folder):
 def test_the_slim_pins_are_the_same_without_tensorflow():
     full, slim = (
         set(re.findall(r"^[\w.-]+==\S+", (ROOT / name).read_text(), re.M))
-        for name in ("requirements.txt", "requirements-ci.txt")
+        for name in ("requirements/run.txt", "requirements/ci.txt")
     )
     assert slim < full
     assert not re.search("keras|tensorflow", " ".join(slim))

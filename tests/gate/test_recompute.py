@@ -5,18 +5,17 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from brain_mri import params
+from brain_mri import config
 from brain_mri.errors import InputError
 from brain_mri.gate import recompute
 
 
-def settings(folder):
-    values = params.load(folder / "params.yaml")
-    return params.arguments(recompute.differences, ("evaluate", "vgg"), values)
+def params(folder):
+    return config.load(folder / "params.yaml")
 
 
 def test_the_committed_results_follow_from_the_committed_predictions():
-    assert recompute.differences(ROOT / "metrics", **settings(ROOT)) == []
+    assert recompute.differences(ROOT / "metrics", params(ROOT)) == []
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def metrics(project, tmp_path):
 
 
 def test_what_the_stages_wrote_follows_from_the_predictions(project, metrics):
-    assert recompute.differences(metrics, **settings(project)) == []
+    assert recompute.differences(metrics, params(project)) == []
 
 
 def edit(path, old, new):
@@ -54,7 +53,7 @@ def edit(path, old, new):
 )
 def test_an_edited_value_is_named(project, metrics, file, old, new, told):
     edit(metrics / file, old, new)
-    first = recompute.differences(metrics, **settings(project))[0]
+    first = recompute.differences(metrics, params(project))[0]
     assert first.startswith(f"{metrics / file}: ")
     assert told in first
 
@@ -64,7 +63,7 @@ def test_edited_predictions_show_in_what_follows_from_them(project, metrics):
     table = pd.read_csv(path, dtype=str)
     table["y_score"] = table["y_true"].replace({"0": "0.1", "1": "0.9"})
     table.to_csv(path, index=False)
-    lines = recompute.differences(metrics, **settings(project))
+    lines = recompute.differences(metrics, params(project))
     named = {line.split(":")[0].rsplit("/")[-1] for line in lines}
     assert {"scratch.json", "comparison.json", "statistics.csv"} <= named
     assert "vgg.json" not in named
@@ -76,7 +75,7 @@ def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics
     table = pd.read_csv(path, dtype=str)
     table.loc[0, "y_pred"] = {"0": "1", "1": "0"}[table.loc[0, "y_pred"]]
     table.to_csv(path, index=False)
-    lines = recompute.differences(metrics, **settings(project))
+    lines = recompute.differences(metrics, params(project))
     assert f"{path}: y_pred of {table.loc[0, 'image_id']}: found" in lines[0]
 
 
@@ -89,7 +88,7 @@ def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics
     ],
 )
 def test_other_parameters_give_other_results(project, metrics, name, value, file):
-    lines = recompute.differences(metrics, **settings(project) | {name: value})
+    lines = recompute.differences(metrics, params(project) | {name: value})
     assert any(line.startswith(f"{metrics / file}: ") for line in lines)
 
 
@@ -100,7 +99,7 @@ def test_a_file_that_cannot_be_read_is_one_line(project, metrics):
     ]:
         (metrics / "scratch_roc.csv").write_text(text)
         with pytest.raises(InputError) as error:
-            recompute.differences(metrics, **settings(project))
+            recompute.differences(metrics, params(project))
         assert str(error.value).startswith(f"{metrics / 'scratch_roc.csv'}: cannot")
         assert told in str(error.value)
 

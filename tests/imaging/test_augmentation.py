@@ -5,7 +5,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from brain_mri.imaging import augmentation  # noqa: E402
-from brain_mri.networks import training  # noqa: E402
+from brain_mri.networks import backend  # noqa: E402
 
 STILL = {
     "rotation": 0,
@@ -29,7 +29,7 @@ def images(n=4, size=16):
 
 
 def augmented(values, copies, seed=1, **changes):
-    training.prepare(seed)
+    backend.prepare(seed)
     model = augmentation.augmenter(**(STILL | changes), seed=seed)
     return np.concatenate(list(augmentation.augment(values, copies, model)))
 

@@ -200,7 +200,7 @@ def test_crop_all_writes_each_accepted_image_once(
         "kept": round(104 * 208 / 256**2, 4),
         "enlarged": False,
         "agreement": 1.0,
-        "oddness": 0.0,
+        "outlier_distance": 0.0,
         "flags": "",
     }
     crop = np.asarray(Image.open(tmp_path / "out" / "yes/Y92-bbb-2.png"))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from brain_mri.imaging import outliers
+from brain_mri.imaging import lettering, outliers
 from brain_mri.imaging.cropping import crop_to_square, head_box
 from brain_mri.phantoms import write_phantoms
 
@@ -96,15 +96,15 @@ def test_the_distance_to_a_reference_is_that_to_its_five_nearest():
 @pytest.mark.parametrize("text", ["W 600", "10:55", "A. B. Clinic"])
 def test_letters_are_seen_beside_a_head_and_on_it(heads, text):
     head = cv2.resize(heads[0], (400, 500))
-    assert not outliers.has_letters(head)
+    assert not lettering.has_letters(head)
     for place in ((4, 20), (150, 250)):
         grey = head.copy()
         cv2.putText(grey, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
-        assert outliers.has_letters(grey)
+        assert lettering.has_letters(grey)
 
 
 def test_hardly_a_phantom_seems_written_on(heads):
-    assert sum(outliers.has_letters(head) for head in heads) <= 2  # of 40
+    assert sum(lettering.has_letters(head) for head in heads) <= 2  # of 40
 
 
 @pytest.mark.parametrize("shape", [(100, 80), (3000, 4000), (20, 5000)])
@@ -117,7 +117,7 @@ def test_letters_are_sought_at_one_size_however_large_the_image(monkeypatch, sha
         return label(ink, **more)
 
     monkeypatch.setattr(cv2, "connectedComponentsWithStats", labelled)
-    outliers.has_letters(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+    lettering.has_letters(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
     assert [max(sides) for sides in seen] == [outliers.TEXT_SIDE]
 
 
@@ -127,14 +127,14 @@ def test_an_arrow_is_not_found(heads):
     cv2.arrowedLine(grey, (60, 60), (150, 200), 255, 3, tipLength=0.3)
     pictures = [*heads, grey]
     rows = np.array([described(picture) for picture in pictures])
-    assert not outliers.has_letters(grey)
+    assert not lettering.has_letters(grey)
     assert not far(outliers.distances(rows, np.arange(len(rows))))[-1]
 
 
 def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):
     """docs/method.md quotes these numbers."""
     from brain_mri.dataset import auditing
-    from brain_mri.imaging import decoding
+    from brain_mri.imaging import decoding, lettering
 
     manifest = auditing.audit(public_set, {"no": "no", "yes": "yes"}, {}).manifest
     greys = {
@@ -146,7 +146,7 @@ def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):
     stem = manifest["file"].map(lambda file: Path(file).stem)
     odd = set(stem[far(distance)])
     written = {
-        Path(file).stem for file, grey in greys.items() if outliers.has_letters(grey)
+        Path(file).stem for file, grey in greys.items() if lettering.has_letters(grey)
     }
     planes = {"Y120", "19 no", "Y51", "Y104", "Y147", "Y250"}
     assert (len(odd), len(odd & planes), "Y248" in odd, "N1" in odd) == (

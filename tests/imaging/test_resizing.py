@@ -44,13 +44,13 @@ RESTRICTED = {
 }
 CODE = """
 import hashlib, numpy as np
-from brain_mri import oddness
-from brain_mri.resizing import resize
+from brain_mri.imaging import outliers
+from brain_mri.imaging.resizing import resize
 rng, digest = np.random.default_rng(0), hashlib.sha256()
 for shape in ((300, 260), (90, 70), (128, 400), (64, 64)):
     grey = rng.integers(0, 256, shape).astype(np.uint8)
     small = resize(grey, 128, 128)
-    digest.update(small.tobytes() + oddness.features(small, 0.8).tobytes())
+    digest.update(small.tobytes() + outliers.features(small, 0.8).tobytes())
 print(digest.hexdigest())
 """
 

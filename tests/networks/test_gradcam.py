@@ -3,15 +3,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.files.arrays import Packed
-from brain_mri.networks import gradcam, models, training
+from brain_mri.files.arrays import Part
+from brain_mri.networks import backend, gradcam, scratch, vgg16_head
 
 KERNEL = np.array([[2.0], [-1.0]])  # of the tumour's logit, one weight a map
 
 
 def part(images):
     ids = [f"{i}" for i in range(len(images))]
-    return Packed(images, pd.DataFrame({"image_id": ids, "y_true": 0}))
+    return Part(images, pd.DataFrame({"image_id": ids, "y_true": 0}))
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_a_sure_network_still_has_a_map(two_maps):
 
 @pytest.mark.parametrize("name", gradcam.LAST_MAPS)
 def test_both_networks_have_the_layer(name):
-    build = {"scratch": models.scratch_cnn, "vgg": models.vgg16_classifier}[name]
-    training.prepare(seed=1)
+    build = {"scratch": scratch.scratch_cnn, "vgg": vgg16_head.vgg16_classifier}[name]
+    backend.prepare(seed=1)
     model = build(32, 0.5)
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32)).astype(np.uint8)
     layer = gradcam.LAST_MAPS[name]

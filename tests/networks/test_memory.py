@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -5,10 +6,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from brain_mri import pipeline
+from brain_mri import config
 from brain_mri.errors import InputError
 from brain_mri.files import arrays
-from brain_mri.networks import memory
+from brain_mri.networks import inference, memory, scratch
 
 MEMINFO = "MemTotal: 9000 kB\nMemAvailable: 5000 kB\nSwapFree: 1000 kB\n"
 
@@ -93,10 +94,9 @@ def test_the_estimate_fits_what_was_measured(size, batch, precision, peak):
 
 @pytest.mark.parametrize("size", [32, 100, 128])
 def test_the_weights_are_those_of_the_network(size):
-    from brain_mri.networks import models
 
     need = memory.training_need(size, 0, "float32") - memory.PROCESS
-    assert need == memory.PER_WEIGHT * models.scratch_cnn(size, 0).count_params()
+    assert need == memory.PER_WEIGHT * scratch.scratch_cnn(size, 0).count_params()
 
 
 def test_the_batch_that_is_named_fits_and_the_next_does_not(monkeypatch):
@@ -120,9 +120,8 @@ def test_where_no_batch_fits_smaller_images_are_named(monkeypatch):
 
 
 def test_the_convolutions_take_what_training_takes_at_once():
-    from brain_mri.networks import training
 
-    assert memory.PIXELS_AT_ONCE == training.PREDICTED_AT_ONCE
+    assert memory.PIXELS_AT_ONCE == inference.PREDICTED_AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -130,24 +129,22 @@ def test_the_convolutions_take_what_training_takes_at_once():
     [
         (
             "train_scratch",
-            {"lr": 0.1, "batch_size": 8, "seed": 1, "epochs": 1, "dropout": 0.5}
-            | {"lr_scale": 1.0, "weight_decay": 0.0},
             "batch_size: training on 2 images of 32 pixels",
         ),
-        ("vgg_features", {}, "convolutions of VGG-16 need about"),
+        ("vgg_features", "convolutions of VGG-16 need about"),
     ],
 )
-def test_a_stage_refuses_before_it_begins(stage, numbers, told, tmp_path, monkeypatch):
+def test_a_stage_refuses_before_it_begins(stage, told, tmp_path, monkeypatch):
     index = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"]})
     images = np.zeros((2, 32, 32), np.uint8)
     arrays.write(tmp_path / "part", index.assign(y_true=[0, 1]), [images])
     monkeypatch.setattr(memory, "available", lambda: 5 * 10**8)
-    main = pipeline.load_main(ROOT / "stages" / f"{stage}.py")
+    params = config.load(ROOT / "params.yaml")
     part, out = tmp_path / "part", tmp_path / "out"
     paths = [part, part, out, out]
     paths = [*paths, out] if stage == "train_scratch" else [out, *paths]
     with pytest.raises(InputError, match=told):
-        main(*paths, precision="float32", threads=1, **numbers)
+        importlib.import_module(stage).main(*paths, params=params)
     assert not out.exists()
 
 

@@ -4,7 +4,15 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from brain_mri.errors import InputError  # noqa: E402
-from brain_mri.networks import convolutions, models, training, vgg16_weights  # noqa: E402
+from brain_mri.networks import (  # noqa: E402
+    backend,
+    convolutions,
+    models,
+    vgg16,
+    vgg16_head,
+    vgg16_weights,
+    weights,
+)
 
 # The slides' tables: layer, output shape, parameters. The first Dense layer is printed
 # there as 2,097,288; the slide's own total, 2,495,937, adds up with 2,097,280.
@@ -62,12 +70,12 @@ VGG = [
 
 @pytest.fixture(scope="module")
 def scratch():
-    return models.scratch_cnn(128, 0.5)
+    return scratch.scratch_cnn(128, 0.5)
 
 
 @pytest.fixture(scope="module")
 def vgg():
-    return models.vgg16_classifier(128, 0.5)
+    return vgg16_head.vgg16_classifier(128, 0.5)
 
 
 def parameters(variables):
@@ -103,19 +111,19 @@ def test_totals_are_those_of_the_slides(scratch, vgg):
 
 
 def test_the_dropout_is_the_one_asked_for():
-    for build in (models.scratch_cnn, models.vgg16_classifier):
+    for build in (scratch.scratch_cnn, vgg16_head.vgg16_classifier):
         assert build(32, 0.25).get_layer("dropout").rate == 0.25
 
 
 def test_scratch_scales_levels_to_one():
-    model = models.scratch_cnn(32, 0)
+    model = scratch.scratch_cnn(32, 0)
     scaled = keras.Model(model.input, model.get_layer("rescaling").output)
     image = np.full((1, 32, 32), 255, np.uint8)
     assert np.allclose(scaled.predict_on_batch(image), 1)
 
 
 def test_vgg_gets_the_preprocessing_of_its_own_training():
-    model = models.vgg16_classifier(32, 0)
+    model = vgg16_head.vgg16_classifier(32, 0)
     entry = keras.Model(model.input, model.get_layer("block1_conv1").input)
     images = levels((2, 32, 32))
     rgb = np.repeat(images[..., np.newaxis], 3, axis=-1).astype(np.float32)
@@ -127,28 +135,30 @@ def test_vgg_gets_the_preprocessing_of_its_own_training():
 
 
 def test_backbone_and_head_are_the_whole():
-    training.prepare(0)
-    model = models.vgg16_classifier(32, 0.5)
+    backend.prepare(0)
+    model = vgg16_head.vgg16_classifier(32, 0.5)
     images = levels((3, 32, 32))
-    features = models.backbone(model).predict_on_batch(images)
+    features = keras.Model(
+        model.input, model.get_layer("features").output
+    ).predict_on_batch(images)
     assert features.shape == (3, 512)
-    halves = models.head(model).predict_on_batch(features)
+    halves = vgg16_head.head(model).predict_on_batch(features)
     assert np.allclose(halves, model.predict_on_batch(images), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["scratch", "vgg"])
 def test_saved_weights_give_the_same_scores(name, tmp_path):
-    training.prepare(1)
+    backend.prepare(1)
     if name == "scratch":
-        model = models.scratch_cnn(32, 0.5)
-        models.save_weights(model, tmp_path / models.SCRATCH_FILE)
+        model = scratch.scratch_cnn(32, 0.5)
+        weights.save(model, tmp_path / scratch.WEIGHTS)
     else:
-        model = models.vgg16_classifier(32, 0.5)
+        model = vgg16_head.vgg16_classifier(32, 0.5)
         vector = vgg16_weights.random(seed=4)
         convolutions.write(vector, tmp_path / "base.npy")
-        models.load_convolutions(model, tmp_path / "base.npy")
-        models.save_weights(models.head(model), tmp_path / models.HEAD_FILE)
-    training.prepare(2)
+        vgg16.load_convolutions(model, tmp_path / "base.npy")
+        weights.save(vgg16_head.head(model), tmp_path / vgg16_head.WEIGHTS)
+    backend.prepare(2)
     again = models.load(name, 32, tmp_path / "base.npy", tmp_path)
     images = levels((3, 32, 32))
     first, second = (m.predict_on_batch(images) for m in (model, again))
@@ -157,14 +167,14 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
 
 
 def test_the_head_file_holds_the_head_alone(tmp_path):
-    models.head(models.vgg16_classifier(32, 0.5)).save_weights(
-        tmp_path / models.HEAD_FILE
+    vgg16_head.head(vgg16_head.vgg16_classifier(32, 0.5)).save_weights(
+        tmp_path / vgg16_head.WEIGHTS
     )
-    assert (tmp_path / models.HEAD_FILE).stat().st_size < 1_000_000
+    assert (tmp_path / vgg16_head.WEIGHTS).stat().st_size < 1_000_000
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    models.save_weights(models.scratch_cnn(32, 0), tmp_path / models.SCRATCH_FILE)
+    weights.save(scratch.scratch_cnn(32, 0), tmp_path / scratch.WEIGHTS)
     with pytest.raises(InputError, match=r"scratch\.weights\.h5: expected weights"):
         models.load("scratch", 64, tmp_path, tmp_path)
 
@@ -175,6 +185,6 @@ def test_an_unknown_network_is_refused(tmp_path):
 
 
 def test_damaged_weights_are_refused(tmp_path):
-    (tmp_path / models.SCRATCH_FILE).write_bytes(b"no HDF5")
+    (tmp_path / scratch.WEIGHTS).write_bytes(b"no HDF5")
     with pytest.raises(InputError, match=r"scratch\.weights\.h5"):
         models.load("scratch", 32, tmp_path, tmp_path)

@@ -7,8 +7,8 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from brain_mri.errors import InputError  # noqa: E402
-from brain_mri.files.arrays import Packed  # noqa: E402
-from brain_mri.networks import models, training  # noqa: E402
+from brain_mri.files.arrays import Part  # noqa: E402
+from brain_mri.networks import backend, inference, scratch, training, weights  # noqa: E402
 
 
 def part(n=20, seed=0):
@@ -16,12 +16,12 @@ def part(n=20, seed=0):
     y_true = np.arange(n) % 2
     images = rng.integers(0, 100, (n, 32, 32)) + 100 * y_true[:, None, None]
     index = pd.DataFrame({"y_true": y_true})
-    return Packed(images.astype(np.uint8), index)
+    return Part(images.astype(np.uint8), index)
 
 
 def fit(seed=3, epochs=2):
-    training.prepare(seed)
-    model = models.scratch_cnn(32, 0.5)
+    backend.prepare(seed)
+    model = scratch.scratch_cnn(32, 0.5)
     history = training.fit(
         model,
         part(),
@@ -43,7 +43,7 @@ def test_same_seed_same_bytes(tmp_path):
     hashes, histories = [], []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         model, history = fit(seed)
-        models.save_weights(model, tmp_path / f"{name}.weights.h5")
+        weights.save(model, tmp_path / f"{name}.weights.h5")
         hashes.append(sha256(tmp_path / f"{name}.weights.h5"))
         histories.append(history)
     assert hashes[0] == hashes[1] != hashes[2]
@@ -51,8 +51,8 @@ def test_same_seed_same_bytes(tmp_path):
 
 
 def test_a_diverging_training_names_lr():
-    training.prepare(0)
-    model = models.scratch_cnn(32, 0)
+    backend.prepare(0)
+    model = scratch.scratch_cnn(32, 0)
     model.get_layer("tumour").kernel.assign_add(np.full((64, 1), np.nan))
     with pytest.raises(InputError, match="choose a smaller lr than 1"):
         training.fit(
@@ -70,9 +70,9 @@ def test_a_diverging_training_names_lr():
 def test_the_optimizer_is_not_saved(tmp_path):
     model, _ = fit()
     path = tmp_path / "trained.weights.h5"
-    models.save_weights(model, path)
+    weights.save(model, path)
     assert path.stat().st_size < 1.3 * 4 * model.count_params()
-    models.load_weights(models.scratch_cnn(32, 0), path)
+    weights.load(scratch.scratch_cnn(32, 0), path)
 
 
 def test_history_has_a_row_an_epoch():
@@ -101,7 +101,7 @@ def test_each_epoch_sees_every_image_once_in_another_order():
 
 def test_batches_follow_the_rows_and_end_short():
     rows = np.array([19, 0, 1, 2, 3])
-    served = list(training.batches(part(), rows, 2))
+    served = list(inference.batches(part(), rows, 2))
     assert [len(values) for values, _ in served] == [2, 2, 1]
     assert (served[0][0] == part().values[[19, 0]]).all()
     assert [y.tolist() for _, y in served] == [[[1], [0]], [[1], [0]], [[1]]]
@@ -118,10 +118,10 @@ def test_history_is_what_keras_itself_measures():
 
 
 def test_outputs_come_in_order_and_float32():
-    training.prepare(0)
-    model = models.scratch_cnn(32, 0)
+    backend.prepare(0)
+    model = scratch.scratch_cnn(32, 0)
     many = part(70)
-    scores = training.predict(model, many)
+    scores = inference.predict(model, many)
     one = model.predict_on_batch(many.values[69:])
     assert scores.shape == (70, 1)
     assert scores.dtype == np.float32
@@ -130,9 +130,9 @@ def test_outputs_come_in_order_and_float32():
 
 def test_mixed_precision_still_gives_float32_probabilities():
     try:
-        training.prepare(0, "mixed_bfloat16")
-        model = models.scratch_cnn(32, 0)
+        backend.prepare(0, "mixed_bfloat16")
+        model = scratch.scratch_cnn(32, 0)
         assert model.get_layer("block1_conv").compute_dtype == "bfloat16"
         assert model.output.dtype == "float32"
     finally:
-        training.prepare(0)
+        backend.prepare(0)

@@ -7,9 +7,17 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from brain_mri.evidence import comparison  # noqa: E402
-from brain_mri.files.arrays import Packed  # noqa: E402
-from brain_mri.networks import models, standardising, training, training_scores  # noqa: E402
-from brain_mri.networks.models import vgg16_classifier  # noqa: E402
+from brain_mri.files.arrays import Part  # noqa: E402
+from brain_mri.networks import (  # noqa: E402
+    backend,
+    inference,
+    scratch,
+    standardising,
+    training,
+    training_scores,
+    vgg16_head,
+)
+from brain_mri.networks.vgg16_head import vgg16_classifier  # noqa: E402
 
 N = 16
 
@@ -23,7 +31,7 @@ def images():
     index = pd.DataFrame(
         {"image_id": ids, "group": ids, "y_true": rng.permutation(N) % 2, "variant": 0}
     )
-    return Packed(values, index)
+    return Part(values, index)
 
 
 def learn(model, part, epochs):
@@ -40,30 +48,31 @@ def check(table):
 
 
 def test_the_scratch_network_learns_sixteen_images_by_heart(images):
-    training.prepare(0)
-    model = models.scratch_cnn(32, dropout=0)
+    backend.prepare(0)
+    model = scratch.scratch_cnn(32, dropout=0)
     learn(model, images, epochs=30)
     check(training_scores.score_originals(model, images))
 
 
 def test_the_head_learns_sixteen_images_by_heart(images):
     """Of random convolutions, whose features hardly vary: standardising makes up."""
-    training.prepare(0)
+    backend.prepare(0)
     model = vgg16_classifier(32, dropout=0)
-    features = Packed(training.predict(models.backbone(model), images), images.index)
+    backbone = keras.Model(model.input, model.get_layer("features").output)
+    features = Part(inference.predict(backbone, images), images.index)
     scale = standardising.measure(features.values)
-    head = models.head(model)
-    spread = Packed(standardising.standardised(features.values, scale), features.index)
+    head = vgg16_head.head(model)
+    spread = Part(standardising.standardised(features.values, scale), features.index)
     learn(head, spread, epochs=30)
-    models.fold(head, scale)
+    vgg16_head.fold(head, scale)
     check(training_scores.score_originals(head, features))
     # the whole network, from pixels, says the same
     check(training_scores.score_originals(model, images))
 
 
 def test_variants_are_not_scored(images):
-    training.prepare(0)
+    backend.prepare(0)
     index = pd.concat([images.index, images.index.assign(variant=1)])
-    twice = Packed(np.concatenate([images.values] * 2), index)
-    table = training_scores.score_originals(models.scratch_cnn(32, dropout=0), twice)
+    twice = Part(np.concatenate([images.values] * 2), index)
+    table = training_scores.score_originals(scratch.scratch_cnn(32, dropout=0), twice)
     assert sorted(table["image_id"]) == sorted(images.index["image_id"])

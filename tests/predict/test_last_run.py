@@ -10,7 +10,7 @@ from brain_mri import lock
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import outliers
-from brain_mri.networks import models
+from brain_mri.networks import scratch
 from brain_mri.predict import last_run
 
 SIZE = 32
@@ -47,7 +47,7 @@ def test_a_group_of_the_training_images_stands_there_once(tmp_path):
 
 
 def test_a_heat_map_does_not_depend_on_its_neighbours():
-    network = last_run.network(models.scratch_cnn(SIZE, 0))
+    network = last_run.network(scratch.scratch_cnn(SIZE, 0))
     steps = np.random.default_rng(2).integers(0, 256, (3, SIZE, SIZE), np.uint8)
     together = network.heat(steps)
     for i in range(len(steps)):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.files.arrays import Packed
+from brain_mri.files.arrays import Part
 from brain_mri.imaging.decoding import write_png
 from brain_mri.report import galleries
 
@@ -31,7 +31,7 @@ def crop_table():
             "file": [f"no/{name}.png" for name in "abc"],
             "flags": ["", "touches border", "thresholds disagree;touches border"],
             "agreement": [1.0, 0.9, 0.5],
-            "oddness": [2.0, 1.0, 1.5],
+            "outlier_distance": [2.0, 1.0, 1.5],
         }
     ).assign(x0=2, y0=2, x1=30, y1=30)
 
@@ -79,7 +79,7 @@ def test_augmentation_shows_an_original_and_its_variants():
     index = pd.DataFrame(
         {"image_id": list("abab"), "variant": [0, 0, 1, 1], "y_true": [0, 1, 0, 1]}
     )
-    gallery = galleries.augmentation(Packed(RNG.integers(0, 255, (4, 8, 8)), index))
+    gallery = galleries.augmentation(Part(RNG.integers(0, 255, (4, 8, 8)), index))
     assert gallery.total == 2
     assert gallery.cards[1].lines == ("yes: original, then variants",)
     assert "1 variants" in gallery.cards[0].alt
@@ -94,9 +94,9 @@ def part_of(n, scratch_wrong=(), vgg_wrong=()):
     for model, wrong in (("scratch", scratch_wrong), ("vgg", vgg_wrong)):
         y_pred = [int(i in wrong) for i in range(n)]
         predictions[model] = index.assign(y_pred=y_pred, y_score=0.25)
-    heat = {m: Packed(np.zeros((n, 2, 2), np.uint8), index) for m in predictions}
+    heat = {m: Part(np.zeros((n, 2, 2), np.uint8), index) for m in predictions}
     files = {image_id: f"no/{image_id}.png" for image_id in ids}
-    return Packed(images, index), heat, predictions, files
+    return Part(images, index), heat, predictions, files
 
 
 def test_errors_come_first_by_who_erred():

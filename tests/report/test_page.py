@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brain_mri.evidence import baselines, comparison, scoring, wording
-from brain_mri.files import predictions
+from brain_mri.evidence import baselines, comparison, observations, scoring, wording
 from brain_mri.files import tables as files
 from brain_mri.gate import recompute
 from brain_mri.report import page
@@ -68,7 +67,7 @@ def of_network(model, table):
 
 def learnt(path):
     """Make of what a network says of its training images what one that learnt would."""
-    table = predictions.read(path, predictions.TRAINED)
+    table = observations.read(path, observations.TRAINED)
     table = table.assign(y_score=table["y_true"], y_pred=table["y_true"])
     files.write_csv(path, table)
     return table
@@ -79,12 +78,12 @@ def repredict(metrics, change):
     tested = {}
     for model in MODELS:
         path = metrics / f"{model}_predictions.csv"
-        tested[model] = change(predictions.read(path))
+        tested[model] = change(observations.read(path))
         files.write_csv(path, tested[model])
         for name, content in of_network(model, tested[model]):
             kind = name.endswith(".json")
             (files.write_json if kind else files.write_csv)(metrics / name, content)
-    nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
+    nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
     nulls = {name: change(table) for name, table in nulls.items()}
     trained = {m: learnt(metrics / f"{m}_train_predictions.csv") for m in MODELS}
     compared = comparison.compare(tested, nulls, trained, "random")

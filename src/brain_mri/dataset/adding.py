@@ -20,7 +20,7 @@ from brain_mri.dataset.listing import (
     odd,
     poses_as_image,
 )
-from brain_mri.errors import InputError, remedy, shown
+from brain_mri.errors import InputError, printable, remedy
 from brain_mri.files.tables import write_csv
 
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
@@ -178,7 +178,7 @@ def _copy_file(path: Path, into: Path) -> None:
     except OSError as error:
         way_out = remedy(error) or "; mend the file or move it away, then start again"
         raise InputError(
-            f"{shown(str(path))}: cannot be copied ({error.strerror}){way_out}"
+            f"{printable(str(path))}: cannot be copied ({error.strerror}){way_out}"
         ) from error
 
 
@@ -186,11 +186,11 @@ def _last_error(said: str) -> str:
     """Return the last error among the lines that DVC wrote, or the first line."""
     lines = [line for line in said.splitlines() if line.strip()] or ["no reason given"]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines[:1]
-    return shown(errors[-1].removeprefix("ERROR:").strip())
+    return printable(errors[-1].removeprefix("ERROR:").strip())
 
 
 def _below(path: str | Path, source: Path) -> str:
-    return shown(Path(path).relative_to(source).as_posix())
+    return printable(Path(path).relative_to(source).as_posix())
 
 
 def _not_utf8(path: Path) -> str:

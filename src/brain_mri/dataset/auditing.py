@@ -16,9 +16,9 @@ from brain_mri.dataset.duplicates import duplicate_pairs, fingerprint
 from brain_mri.dataset.groups import chains, conflicts, group_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.dataset.review import Decision
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
+from brain_mri.files.names import CLASSES
 from brain_mri.imaging.decoding import (
-    CLASSES,
     ID_DIGITS,
     ImageError,
     decode,
@@ -26,7 +26,7 @@ from brain_mri.imaging.decoding import (
 )
 from brain_mri.progress import map_threads
 
-NAMED = 10  # rejected files in an error
+MAX_LISTED = 10  # rejected files in an error
 EXCLUDED = "excluded in review.csv: "
 UNNAMED = "in no folder that classes names in params.yaml"
 
@@ -137,7 +137,8 @@ def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
     lost = rejected(manifest)
     if len(lost) > max_rejected * len(manifest):
         named = "; ".join(
-            f"{shown(row.file)}: {row.reason}" for row in lost.head(NAMED).itertuples()
+            f"{printable(row.file)}: {row.reason}"
+            for row in lost.head(MAX_LISTED).itertuples()
         )
         raise InputError(
             f"{len(lost)} of {len(manifest)} files ({len(lost) / len(manifest):.3f}) "
@@ -206,7 +207,7 @@ def _check_classes(folder: Path, facts: Sequence[_Facts]) -> None:
     for label in CLASSES:
         mine = [fact for fact in facts if fact.label == label]
         if not any(not fact.reason for fact in mine):
-            why = f"; {shown(mine[0].file)}: {mine[0].reason}" if mine else ""
+            why = f"; {printable(mine[0].file)}: {mine[0].reason}" if mine else ""
             raise InputError(
                 f"{folder}: expected usable images of class {label}, found none among "
                 f"{len(mine)} files{why}"
@@ -241,7 +242,7 @@ def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
     try:
         return decode(path).grey
     except ImageError as error:
-        raise InputError(f"{shown(str(path))}: {error}") from error
+        raise InputError(f"{printable(str(path))}: {error}") from error
 
 
 def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from brain_mri.errors import InputError, shown
-from brain_mri.params import FILE, Folders
+from brain_mri.config import FILE, Classes
+from brain_mri.errors import InputError, printable
 
-NAMED = 20  # folders in an error
+MAX_LISTED = 20  # folders in an error
 
 
-def by_folder(*, no: Folders, yes: Folders) -> dict[str, str]:
+def by_folder(named: Classes) -> dict[str, str]:
     """Return the class, no or yes, of each folder that section `classes` names.
 
     Raises:
         InputError: a name is no plain folder's name, or stands twice.
     """
     label_of: dict[str, str] = {}
-    for label, names in (("no", no), ("yes", yes)):
+    for label, names in (("no", named.no), ("yes", named.yes)):
         for name in names:
             if name in ("", ".", "..") or "/" in name or "\\" in name:
                 raise InputError(
@@ -51,8 +51,8 @@ def check_folders(dataset: Path, folders: Mapping[str, str]) -> None:
         if path.is_symlink() or not path.is_dir():
             found = "a link" if path.is_symlink() else "none"
             raise InputError(
-                f"{dataset / shown(name)}: expected a folder of images, found {found}; "
-                f"classes.{label} in {FILE} names it, and {dataset} holds "
+                f"{dataset / printable(name)}: expected a folder of images, found "
+                f"{found}; classes.{label} in {FILE} names it, and {dataset} holds "
                 + (listed(subfolders(dataset)) or "no folder")
             )
 
@@ -64,5 +64,5 @@ def subfolders(dataset: Path) -> list[str]:
 
 def listed(names: list[str]) -> str:
     """Join the first 20 names, fit to be read."""
-    more = ", ..." if len(names) > NAMED else ""
-    return ", ".join(f"{shown(name)}/" for name in names[:NAMED]) + more
+    more = ", ..." if len(names) > MAX_LISTED else ""
+    return ", ".join(f"{printable(name)}/" for name in names[:MAX_LISTED]) + more

@@ -1,6 +1,5 @@
 """Keep the parts of images that are there when others are added: split.csv."""
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -8,16 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_mri.dataset.splitting import PARTS
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
 from brain_mri.files import tables
+from brain_mri.files.names import PARTS
 from brain_mri.files.user_tables import read_rows
 from brain_mri.imaging.decoding import ID_DIGITS
 
 FILE = Path("split.csv")
 COLUMNS = ("image_id", "group", "part")
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}(-[0-9]+)?")
-NAMED = 10  # images or groups in an error
+MAX_LISTED = 10  # images or groups in an error
 MEND = (
     "exclude an image that joins them in review.csv, or give the groups one part in "
     f"{FILE}"
@@ -88,7 +87,9 @@ def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
         )
     parts = there.groupby("group")["part"].nunique()
     if torn := sorted(parts.index[parts > 1]):
-        named = "; ".join(_torn(old[old["group"] == group]) for group in torn[:NAMED])
+        named = "; ".join(
+            _torn(old[old["group"] == group]) for group in torn[:MAX_LISTED]
+        )
         raise InputError(
             f"{len(torn)} groups join frozen groups of two parts: {named}. Mend: {MEND}"
         )
@@ -137,9 +138,7 @@ def freeze(path: Path, frozen: pd.DataFrame) -> pd.DataFrame:
 
 def write(path: Path, split: pd.DataFrame) -> None:
     """Write the frozen images, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    tables.write_csv(part, split)
-    os.replace(part, path)
+    tables.write_csv(path, split)
 
 
 def _torn(group: pd.DataFrame) -> str:
@@ -152,7 +151,7 @@ def _torn(group: pd.DataFrame) -> str:
     )
     new = group.loc[group["part"].isna(), "file"]
     by = (
-        f"by the new {_some(map(shown, new))}"
+        f"by the new {_some(map(printable, new))}"
         if len(new)
         else "by review.csv or a patient"
     )
@@ -161,4 +160,4 @@ def _torn(group: pd.DataFrame) -> str:
 
 def _some(names: Iterable[str]) -> str:
     first = list(names)
-    return ", ".join(first[:NAMED]) + (", ..." if len(first) > NAMED else "")
+    return ", ".join(first[:MAX_LISTED]) + (", ..." if len(first) > MAX_LISTED else "")

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri.dataset.duplicates import group_labels
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
 
-NAMED = 10  # label conflicts in an error
+MAX_LISTED = 10  # label conflicts in an error
 PICTURE = ("exact", "near")  # kinds of pairs that show the same picture
 
 
@@ -67,7 +67,8 @@ def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
     """
     if found:
         named = "; ".join(
-            " and ".join(map(shown, files)) for files in list(found.values())[:NAMED]
+            " and ".join(map(printable, files))
+            for files in list(found.values())[:MAX_LISTED]
         )
         raise InputError(
             f"{len(found)} scans are labelled both no and yes: {named}. Correct or "

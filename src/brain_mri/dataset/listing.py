@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import read_rows
 
 # What `brain-mri add` could not copy, so that it travels with the data.
@@ -56,7 +56,9 @@ def left_out_before(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     rows = read_rows(path, LEFT_OUT_COLUMNS)
-    return {shown(row.cells["file"]): shown(row.cells["reason"]) for row in rows}
+    return {
+        printable(row.cells["file"]): printable(row.cells["reason"]) for row in rows
+    }
 
 
 def poses_as_image(folder: Path) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import Row, read_rows
 
 COLUMNS = ("file", "group", "box", "exclude", "reason")
-NAMED = 10  # unknown files in an error
+MAX_LISTED = 10  # unknown files in an error
 
 Corners = tuple[int, int, int, int]
 
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, Decision]:
             raise InputError(f"{row.where}: expected a file's name, found none")
         if file in decisions:
             raise InputError(
-                f"{row.where}: {shown(file)} was decided about in "
+                f"{row.where}: {printable(file)} was decided about in "
                 f"{decisions[file].where} already; expected one row a file"
             )
         decisions[file] = _decision(row)
@@ -79,7 +79,7 @@ def by_file(
     if unknown:
         named = (
             f"{decisions[file].where}: {_guessed(file, files)}"
-            for file in unknown[:NAMED]
+            for file in unknown[:MAX_LISTED]
         )
         raise InputError(
             f"{len(unknown)} of {len(decisions)} decisions are about files that the "
@@ -117,7 +117,7 @@ def _decision(row: Row) -> Decision:
     if not (decision.group or decision.box or decision.excluded):
         raise InputError(
             f"{row.where}: expected a group, a box, or exclude 'yes' with a reason, "
-            f"for {shown(row.cells['file'])}"
+            f"for {printable(row.cells['file'])}"
         )
     return decision
 
@@ -150,11 +150,11 @@ def _excluded(row: Row) -> str:
 def _guessed(file: str, files: Collection[str]) -> str:
     near = difflib.get_close_matches(file, sorted(files), n=1)
     if not near:
-        return shown(file)
+        return printable(file)
     # names that look the same are told apart by their code points
     same = _composed(near[0]) == _composed(file)
     typed, there = (
-        ascii(name)[1:-1] if same else shown(name) for name in (file, near[0])
+        ascii(name)[1:-1] if same else printable(name) for name in (file, near[0])
     )
     return f"{typed} (did you mean {there}?)"
 

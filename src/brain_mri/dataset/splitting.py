@@ -1,16 +1,70 @@
 """Put every group of images into one part: train, val or test."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brain_mri.dataset import freezing
 from brain_mri.errors import InputError
+from brain_mri.files.names import CLASSES, PARTS
 
-PARTS = ("train", "val", "test")
 SIMULATIONS = 2000  # random splits
+
+
+def split(
+    manifest: pd.DataFrame,
+    crops: pd.DataFrame,
+    frozen: pd.DataFrame,
+    *,
+    test_size: float,
+    val_size: float,
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Put every image into one part, and count what that did.
+
+    Args:
+        manifest: the audit's table.
+        crops: columns image_id, label and file, the crop's.
+        frozen: as `freezing.read` returns it.
+        test_size, val_size, seed: see `assign_parts`.
+
+    Returns:
+        A row an image, sorted by image_id: the columns of `crops`, group, y_true and
+        part. And the counts of `metrics/split.json`.
+
+    Raises:
+        InputError: see `assign_parts` and `freezing.keep`.
+    """
+    accepted = manifest[manifest["accepted"]]
+    kept = freezing.keep(accepted, frozen)
+    images = crops.merge(accepted[["image_id", "group"]], validate="1:1")
+    images["y_true"] = images["label"].map(CLASSES.index)
+    images["part"] = assign_parts(
+        images, kept, test_size=test_size, val_size=val_size, seed=seed
+    )
+    counts = summary(images) | freezing.summary(images, frozen, len(kept))
+    n_test = int((images["part"] == "test").sum())
+    counts["random_split"] = random_split(images["group"], n_test, seed)
+    # by id, so that no later step can depend on file names
+    return images.sort_values("image_id", ignore_index=True), counts
+
+
+def told(counts: Mapping[str, Any]) -> Iterator[str]:
+    """Say in lines what `split` counted."""
+    blind = counts["random_split"]
+    yield (
+        f"{counts['groups_shared']} groups shared between parts; at random, "
+        f"{blind['leaked_mean']} of {blind['test_images']} test images would have one "
+        "of their group outside"
+    )
+    if absent := counts["frozen_absent"]:
+        yield f"{absent} frozen images are not in the data set"
+    for part in PARTS:
+        yield f"{part} {counts[part]}"
 
 
 def assign_parts(
@@ -146,7 +200,7 @@ def _check_filled(part_of: Mapping[str, str], label: int, group: pd.Series) -> N
     empty = [part for part in PARTS if part not in part_of.values()]
     if empty:
         raise InputError(
-            f"class {('no', 'yes')[label]!r} has {len(part_of)} groups of distinct "
+            f"class {CLASSES[label]!r} has {len(part_of)} groups of distinct "
             f"images, too few for parts {', '.join(PARTS)} at these sizes "
             f"({', '.join(empty)} would be empty): add images, or change "
             f"split.test_size or split.val_size in params.yaml{_crowd(group)}"

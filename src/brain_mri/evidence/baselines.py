@@ -16,9 +16,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from brain_mri.evidence.observations import EVALUATED
 from brain_mri.evidence.scoring import Scores, score
 from brain_mri.files import predictions
-from brain_mri.files.arrays import Packed
+from brain_mri.files.arrays import Part
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 from brain_mri.imaging import outliers
 from brain_mri.imaging.resizing import resize
@@ -27,11 +28,11 @@ TREES = 300
 SIDE = 64  # px, of the pictures that `nearest` compares
 
 Features = npt.NDArray[np.floating]
-Scorer = Callable[[Packed, Packed], npt.NDArray[np.float64]]
+Scorer = Callable[[Part, Part], npt.NDArray[np.float64]]
 
 
 def predict(
-    parts: Mapping[str, Packed], manifest: pd.DataFrame, *, seed: int
+    parts: Mapping[str, Part], manifest: pd.DataFrame, *, seed: int
 ) -> pd.DataFrame:
     """Train every baseline on train and let it answer for val and test.
 
@@ -50,15 +51,11 @@ def predict(
         "histogram": lambda train, part: histogram(train, part, seed),
         "edges": edges,
     }
+    indexes = {part: parts[part].index for part in EVALUATED}
     tables = []
     for name, scorer in scorers.items():
-        table = predictions.table(
-            {
-                part: (parts[part].index, scorer(parts["train"], parts[part])[:, None])
-                for part in ("val", "test")
-            },
-            VERDICT_THRESHOLD,
-        )
+        scores = {p: scorer(parts["train"], parts[p])[:, None] for p in EVALUATED}
+        table = predictions.table(indexes, scores, VERDICT_THRESHOLD)
         table.insert(0, "baseline", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -72,24 +69,24 @@ def by_baseline(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
     }
 
 
-def majority(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+def majority(train: Part, part: Part) -> npt.NDArray[np.float64]:
     """Answer the share of tumours among the training images, whatever the image."""
     return np.full(len(part.index), train.y_true.mean())
 
 
-def nearest(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+def nearest(train: Part, part: Part) -> npt.NDArray[np.float64]:
     """Answer with the class of the nearest training picture, pixel by pixel."""
     model = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
     model.fit(_small(train.values), train.y_true)
     return model.predict(_small(part.values)).astype(np.float64)
 
 
-def histogram(train: Packed, part: Packed, seed: int) -> npt.NDArray[np.float64]:
+def histogram(train: Part, part: Part, seed: int) -> npt.NDArray[np.float64]:
     """Let a forest see mean, spread and the 10th, 50th, 90th percentile of the grey."""
     return _forest(_five(train.values), train.y_true, _five(part.values), seed)
 
 
-def edges(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
+def edges(train: Part, part: Part) -> npt.NDArray[np.float64]:
     """Let a logistic regression see where edges run: histograms of gradients."""
     # C is the best of four on grouped folds inside a training part: docs/recipe.md
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=5000))
@@ -100,7 +97,7 @@ def edges(train: Packed, part: Packed) -> npt.NDArray[np.float64]:
 
 
 def file_facts(
-    train: Packed, part: Packed, manifest: pd.DataFrame, seed: int
+    train: Part, part: Part, manifest: pd.DataFrame, seed: int
 ) -> npt.NDArray[np.float64]:
     """Let a forest see size, aspect, bytes, mode and format, and no pixel."""
     facts = manifest[manifest["accepted"]].set_index("image_id")

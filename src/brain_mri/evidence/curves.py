@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn import metrics
 
 from brain_mri.evidence import intervals
-from brain_mri.files.predictions import arrays, one_per_group
+from brain_mri.evidence.observations import arrays, one_per_group
 
 DIGITS = 6  # rounding, so that the last bits of another machine do not show
 

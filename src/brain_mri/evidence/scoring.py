@@ -8,7 +8,8 @@ import pandas as pd
 from sklearn import metrics
 
 from brain_mri.evidence import intervals
-from brain_mri.files.predictions import VERDICT_THRESHOLD, arrays
+from brain_mri.evidence.observations import arrays
+from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 DIGITS = 6  # rounding, so that the last bits of another machine do not show
 WANTED = 0.90  # the sensitivity, or the specificity, that an operating point must have

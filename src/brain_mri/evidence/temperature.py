@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from brain_mri.files.predictions import arrays
+from brain_mri.evidence.observations import arrays
 
 LIMITS = (0.05, 20.0)  # of a temperature; a perfect separation would ask for 0
 DIGITS = 4

@@ -6,36 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brain_mri.evidence import comparison
-from brain_mri.evidence.comparison import HEADLINE, signed
-from brain_mri.files.predictions import NETWORKS, VERDICT_THRESHOLD
+from brain_mri.evidence import labels, verdict
+from brain_mri.evidence.comparison import HEADLINE
+from brain_mri.evidence.labels import BASELINES, signed
+from brain_mri.files.names import NETWORKS
+from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 Scores = Mapping[str, float | int | None]
 
-BASELINES = {
-    "majority": "Null: majority class",
-    "file_facts": "Null: file facts only, no pixel",
-    "nearest": "Null: nearest training picture",
-    "histogram": "Null: five histogram numbers",
-    "edges": "Null: edges (HOG), logistic regression",
-}
-METRICS = {
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "ppv": "PPV (precision)",
-    "npv": "NPV",
-    "balanced_accuracy": "balanced accuracy",
-    "f1": "F1",
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "brier": "Brier score (low is good)",
-    "log_loss": "log loss (low is good)",
-    "sensitivity_at_specificity_90": "for specificity ≥ 0.90: sensitivity",
-    "specificity_at_specificity_90": "for specificity ≥ 0.90: specificity reached",
-    "sensitivity_at_sensitivity_90": "for sensitivity ≥ 0.90: sensitivity reached",
-    "specificity_at_sensitivity_90": "for sensitivity ≥ 0.90: specificity",
-}
 DRAWN = Path("data/phantom")  # the data set of which `limits` says that it is drawn
 # What holds of every run.
 LIMITS = (
@@ -57,7 +35,7 @@ LIMITS = (
 
 def names(weights: str) -> dict[str, str]:
     """Return what to call the two networks and the null baselines."""
-    return {**comparison.model_names(weights), **BASELINES}
+    return {**labels.networks(weights), **BASELINES}
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
@@ -159,11 +137,11 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
             network and baseline, difference (network minus baseline), low and high.
         called: for each what to call it.
     """
-    if compared["verdict"] in comparison.UNDECIDED:
+    if compared["verdict"] in verdict.UNDECIDED:
         return ["Against the null baselines there is no verdict either."]
     sentences = []
     for model, by_baseline in compared["baselines"].items():
-        lost = {n: d for n, d in by_baseline.items() if not comparison.beats(d)}
+        lost = {n: d for n, d in by_baseline.items() if not verdict.beats(d)}
         if not lost:
             text = f"{called[model]}: better than every null baseline."
         else:

@@ -3,17 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.errors import InputError, writing
+from brain_mri.errors import InputError
 from brain_mri.files import tables
+from brain_mri.files.writing import writing
 
 
 @dataclass(frozen=True)
-class Packed:
+class Part:
     """Hold one row of `values` for each row of `index`.
 
     values: shape (n, ...); images are uint8 (n, size, size), grey levels 0-255.
@@ -32,8 +34,8 @@ class Packed:
 def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> None:
     """Write rows chunk by chunk, in the order of the index, in bounded memory.
 
-    One after the other and not into a memory map, where a full disk kills the process
-    (SIGBUS) before it can say a word.
+    The file is no memory map while it is written: on a full disk a map kills the
+    process (SIGBUS) without a word.
 
     Raises:
         InputError: the disk is full or the folder closed.
@@ -41,22 +43,21 @@ def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> N
             differ.
     """
     tables.write_csv(folder / "index.csv", index)
-    path, shape, start = folder / "values.npy", None, 0
-    for chunk in chunks:
-        if shape is None:
-            shape, dtype = chunk.shape[1:], chunk.dtype
-            _start(path, (len(index), *shape), dtype)
-        if chunk.shape[1:] != shape:
-            raise ValueError(f"{folder}: shape {shape} expected, {chunk.shape[1:]}")
-        # opened anew, so that a fault in making a chunk is none of this file
-        with writing(path), path.open("ab") as file:
+    with writing(folder / "values.npy") as part, part.open("wb") as file:
+        shape, rows = None, 0
+        for chunk in chunks:
+            if shape is None:
+                shape, dtype = chunk.shape[1:], chunk.dtype
+                _write_header(file, (len(index), *shape), dtype)
+            if chunk.shape[1:] != shape:
+                raise ValueError(f"{folder}: shape {shape} expected, {chunk.shape[1:]}")
             file.write(np.ascontiguousarray(chunk, dtype).data)
-        start += len(chunk)
-    if shape is None or start != len(index):
-        raise ValueError(f"{folder}: {len(index)} rows expected, {start} came")
+            rows += len(chunk)
+        if shape is None or rows != len(index):
+            raise ValueError(f"{folder}: {len(index)} rows expected, {rows} came")
 
 
-def read(folder: Path) -> Packed:
+def read(folder: Path) -> Part:
     """Open a folder that `write` made; the values stay on disk until they are used.
 
     Raises:
@@ -75,11 +76,10 @@ def read(folder: Path) -> Packed:
             f"{path}: expected {len(index)} rows, as in index.csv beside it, "
             f"found shape {values.shape}; start the stage that wrote it again"
         )
-    return Packed(values, index)
+    return Part(values, index)
 
 
-def _start(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
     described = np.lib.format.dtype_to_descr(dtype)
     header = {"descr": described, "fortran_order": False, "shape": shape}
-    with writing(path), path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+    np.lib.format.write_array_header_1_0(file, header)

@@ -1,45 +1,17 @@
-"""Predictions as they are kept: a row an image, by image id, without file names."""
+"""Lay out predictions as they are kept: a row an image, by image id, no file names."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from brain_mri.errors import InputError
-from brain_mri.files import tables
 
-NETWORKS = ("scratch", "vgg")
 COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
-# Score from which the verdict, and a null baseline, calls a tumour; a network otherwise
-# does so from `evaluate.threshold` on.
+# The verdict and the null baselines call a tumour from this score on, whatever
+# `evaluate.threshold` says of the networks' tables.
 VERDICT_THRESHOLD = 0.5
-EVALUATED = ("val", "test")  # the parts that a network answers for
-TRAINED = ("train",)  # the part that it learnt from
-
-
-def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Keep the image that stands for its group: the one that the group is named after.
-
-    Copies of one scan are one observation; counted as several they would make every
-    interval too narrow.
-
-    Args:
-        predictions: columns image_id and group.
-    """
-    return predictions[predictions["image_id"] == predictions["group"]]
-
-
-def arrays(
-    predictions: pd.DataFrame,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return y_true and y_score, one of each a group, shape (n groups,)."""
-    rows = one_per_group(predictions)
-    return (
-        rows["y_true"].to_numpy(dtype=np.int64),
-        rows["y_score"].to_numpy(dtype=np.float64),
-    )
 
 
 def rounded(score: float) -> float:
@@ -51,13 +23,15 @@ def rounded(score: float) -> float:
 
 
 def table(
-    outputs: Mapping[str, tuple[pd.DataFrame, npt.NDArray]], threshold: float
+    indexes: Mapping[str, pd.DataFrame],
+    scores: Mapping[str, npt.NDArray],
+    threshold: float,
 ) -> pd.DataFrame:
     """Lay out predictions as they are kept, without file names.
 
     Args:
-        outputs: for each part, its index (image_id, group, y_true) and the model's
-            scores, shape (n, 1).
+        indexes: image_id, group and y_true of the images of each part.
+        scores: what a model says of these images, shape (n, 1) for each part.
         threshold: y_score from which an image is called a tumour.
 
     Returns:
@@ -68,10 +42,10 @@ def table(
         InputError: a score is NaN or infinite.
     """
     tables = []
-    for part, (index, scores) in outputs.items():
+    for part, index in indexes.items():
         table = index[["image_id", "group", "y_true"]].copy()
         table.insert(2, "part", part)
-        table["y_score"] = [rounded(score) for score in scores[:, 0]]
+        table["y_score"] = [rounded(score) for score in scores[part][:, 0]]
         odd = table[~np.isfinite(table["y_score"])]
         if len(odd):
             raise InputError(
@@ -81,99 +55,3 @@ def table(
         table["y_pred"] = (table["y_score"] >= threshold).astype(int)
         tables.append(table.sort_values("image_id"))
     return pd.concat(tables, ignore_index=True)
-
-
-def read(path: Path, parts: Sequence[str] = EVALUATED) -> pd.DataFrame:
-    """Read a predictions file, which a person may have edited, and check it.
-
-    Args:
-        path: the file.
-        parts: those that it may be about.
-
-    Raises:
-        InputError: the file is missing; a column is missing; a label or score is out
-            of range or no number; an image stands there twice; a group lies in both
-            parts, or lacks the image that it is named after.
-    """
-    return _checked(tables.read_csv(path), path, parts)
-
-
-def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
-    """Read the predictions of the null baselines, by name, checked as `read` does."""
-    together = tables.read_csv(path)
-    if "baseline" not in together:
-        raise InputError(f"{path}: expected a column 'baseline', found none")
-    _check_filled(together, path)
-    return {
-        str(name): _checked(
-            rows.drop(columns="baseline").reset_index(drop=True), path, EVALUATED
-        )
-        for name, rows in together.groupby("baseline", sort=False)
-    }
-
-
-def miscalled(predictions: pd.DataFrame, threshold: float) -> list[str]:
-    """Name the images that are not called what their score says at the threshold."""
-    called = (predictions["y_score"] >= threshold).astype(int)
-    odd = predictions[predictions["y_pred"] != called]
-    return [
-        f"y_pred of {image_id}: found {found}, expected {1 - found}"
-        for image_id, found in zip(odd["image_id"], odd["y_pred"], strict=True)
-    ]
-
-
-def _checked(
-    predictions: pd.DataFrame, path: Path, parts: Sequence[str]
-) -> pd.DataFrame:
-    """Return the predictions with numbers as numbers, however they were written."""
-    _check_filled(predictions, path)
-    numbers = predictions.assign(
-        **{
-            column: pd.to_numeric(predictions[column], errors="coerce")
-            for column in ("y_true", "y_score", "y_pred")
-        }
-    )
-    known: dict[str, Sequence[object]] = {"part": parts}
-    for column, allowed in (
-        known | dict.fromkeys(("y_true", "y_pred"), (0, 1))
-    ).items():
-        odd = predictions[~numbers[column].isin(allowed)]
-        _refuse(odd, column, " or ".join(map(str, allowed)), path)
-    odd = predictions[~numbers["y_score"].between(0, 1)]  # NaN is not between either
-    _refuse(odd, "y_score", "a number from 0 to 1", path)
-    _check_groups(numbers, path)
-    return numbers.astype({"y_true": int, "y_score": float, "y_pred": int})
-
-
-def _check_filled(predictions: pd.DataFrame, path: Path) -> None:
-    missing = [column for column in COLUMNS if column not in predictions]
-    if missing:
-        raise InputError(f"{path}: expected a column {missing[0]!r}, found none")
-    if predictions.empty:
-        raise InputError(f"{path}: expected a row an image, found none")
-
-
-def _refuse(odd: pd.DataFrame, column: str, expected: str, path: Path) -> None:
-    if len(odd):
-        raise InputError(
-            f"{path}: {column} of {odd['image_id'].iloc[0]}: expected {expected}, "
-            f"found {str(odd[column].iloc[0])!r}"
-        )
-
-
-def _check_groups(predictions: pd.DataFrame, path: Path) -> None:
-    twice = predictions["image_id"][predictions["image_id"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path}: image {twice.iloc[0]} stands there twice")
-    parts = predictions.groupby("group")["part"].nunique()
-    if (parts > 1).any():
-        raise InputError(
-            f"{path}: group {parts.idxmax()} lies in two parts, which would leak"
-        )
-    standing = one_per_group(predictions)["group"]
-    lost = predictions[~predictions["group"].isin(standing)]
-    if len(lost):
-        raise InputError(
-            f"{path}: group {lost['group'].iloc[0]} lacks the image that it is named "
-            "after, which stands for it"
-        )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.errors import InputError, writing
+from brain_mri.errors import InputError
+from brain_mri.files.writing import writing
 
 
 def write_json(path: Path, values: Mapping[str, object]) -> None:
@@ -18,9 +19,8 @@ def write_json(path: Path, values: Mapping[str, object]) -> None:
         ValueError: a value is NaN or infinite, which JSON cannot say.
     """
     text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
+    with writing(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -29,9 +29,8 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     Raises:
         InputError: the disk is full or the folder closed.
     """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(path, index=False, lineterminator="\n")
+    with writing(path) as part:
+        table.to_csv(part, index=False, lineterminator="\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain_mri.errors import InputError, shown
+from brain_mri.errors import InputError, printable
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _check_columns(path: Path, found: Sequence[str], columns: Sequence[str]) -> 
     if [name.strip() for name in found] != list(columns):
         raise InputError(
             f"{path}, line 1: expected the columns {','.join(columns)}, separated by "
-            f"commas, found {shown(','.join(found)) or 'nothing'}"
+            f"commas, found {printable(','.join(found)) or 'nothing'}"
         )
 
 

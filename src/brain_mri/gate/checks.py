@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brain_mri import lock, params, pipeline
+from brain_mri import config, lock, pipeline
+from brain_mri.config import Params
 from brain_mri.errors import InputError
 from brain_mri.files import tables
-from brain_mri.gate import recompute, rules
+from brain_mri.gate import recompute
 
 METRICS = Path("metrics")
 DIGITS = 6  # as many as the results have
@@ -47,13 +48,12 @@ def check(root: Path, against: str | None = None) -> list[Row]:
             such revision, or params.yaml is wrong.
     """
     files = pipeline.results(root)
-    pipeline.check_params(root)
-    settings = params.load(root / params.FILE)
-    demanded = rules.read(settings)
+    params = config.load(root / config.FILE)
+    demanded = params.check
     git(root, "rev-parse", "--git-dir")
     commit = None if against is None else revision(root, against)
     now = present(root, files)
-    rows = [*kept(root, files), fresh(root, settings), follows(root, settings)]
+    rows = [*kept(root, files), fresh(root, params), follows(root, params)]
     rows.append(shared(now, demanded.max_groups_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
@@ -104,7 +104,7 @@ def summary(path: Path, text: str) -> dict[str, Any]:
     """
     if path.suffix != ".json":
         return {}
-    return params.flatten(tables.parse_json(text), f"{path.stem}.")
+    return config.flatten(tables.parse_json(text), f"{path.stem}.")
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
@@ -161,12 +161,11 @@ def recorded(root: Path) -> dict[str, lock.Stage]:
         return {}
 
 
-def follows(root: Path, settings: Values) -> Row:
+def follows(root: Path, params: Params) -> Row:
     """Check that what is said of the classifiers follows from their predictions."""
     demanded = "what the predictions give"
     try:
-        given = params.arguments(recompute.differences, ("evaluate", "vgg"), settings)
-        unlike = recompute.differences(root / METRICS, **given)
+        unlike = recompute.differences(root / METRICS, params)
     except InputError as error:
         return Row("results recomputed", "", demanded, str(error))
     more = f", and {len(unlike) - 1} more" if len(unlike) > 1 else ""
@@ -174,14 +173,14 @@ def follows(root: Path, settings: Values) -> Row:
     return Row("results recomputed", "differ" if cause else "agree", demanded, cause)
 
 
-def fresh(root: Path, settings: Values) -> Row:
+def fresh(root: Path, params: Params) -> Row:
     """Check that DVC would run no stage: code, parameters and results fit dvc.lock."""
     command = [sys.executable, "-m", "dvc", "repro", "--dry", "--allow-missing"]
     result = subprocess.run(
         command, cwd=root, capture_output=True, text=True, check=False
     )
     cause = stale(result.returncode, result.stdout, result.stderr)
-    cause = cause or astray(root, settings)
+    cause = cause or astray(root, params)
     found = "stale" if cause else "fresh"
     return Row("dvc.lock", found, "fits code, params and results", cause)
 
@@ -205,18 +204,18 @@ def stale(returncode: int, stdout: str, stderr: str) -> str:
     return ""
 
 
-def astray(root: Path, settings: Values) -> str:
+def astray(root: Path, params: Params) -> str:
     """Say what DVC passes over: a file that Git lost, a path or stage dvc.yaml lost.
 
     It must be told to excuse data that are not here, and then excuses anything; and it
     compares with dvc.lock only what dvc.yaml still names.
     """
-    declared, record = pipeline.paths(root, settings), recorded(root)
+    declared, record = pipeline.paths(root, params.model_dump()), recorded(root)
     if lost := sorted(set(record) - set(declared)):
         return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
     made = {out for _, outs in declared.values() for out in outs}
     for name, (deps, outs) in declared.items():
-        for dep in sorted(deps - made - {settings["dataset"]}):
+        for dep in sorted(deps - made - {params.dataset}):
             if not (root / dep).exists():
                 return f"{name} needs {dep}, which is missing: git checkout {dep}"
         stage = record.get(name, lock.Stage({}, {}, {}))
@@ -231,7 +230,7 @@ def shared(now: Values, limit: int) -> Row:
     cause = unusable(key, now)
     if not cause and now[key] > limit:
         cause = "a picture is in two parts, which leaks"
-    return Row(label(key), shown(now.get(key)), f"at most {limit}", cause)
+    return Row(label(key), as_text(now.get(key)), f"at most {limit}", cause)
 
 
 def pretrained(now: Values) -> Row:
@@ -239,17 +238,17 @@ def pretrained(now: Values) -> Row:
     key = "comparison.vgg_weights"
     found = now.get(key)
     cause = "" if found == "imagenet" else "not pretrained: set vgg.weights: imagenet"
-    return Row(label(key), shown(found), "imagenet", cause)
+    return Row(label(key), as_text(found), "imagenet", cause)
 
 
 def floor(key: str, limit: float, now: Values) -> Row:
     """Check that a metric is good enough."""
-    low = rules.lower_is_better(key)
+    low = config.lower_is_better(key)
     cause = unusable(key, now)
     if not cause and (now[key] > limit if low else now[key] < limit):
         cause = "above its ceiling" if low else "below its floor"
     demanded = f"at {'most' if low else 'least'} {limit:g}"
-    return Row(label(key), shown(now.get(key)), demanded, cause)
+    return Row(label(key), as_text(now.get(key)), demanded, cause)
 
 
 def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row:
@@ -260,12 +259,12 @@ def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row
     demanded = f"at most {limit:g} worse than at {against}"
     cause = unusable(key, now)
     if unusable(key, then):
-        found = f"{shown(now.get(key))} (new: none at {against})"
+        found = f"{as_text(now.get(key))} (new: none at {against})"
         return Row(label(key), found, demanded, cause)
-    found = f"{shown(now.get(key))} (was {shown(then[key])})"
+    found = f"{as_text(now.get(key))} (was {as_text(then[key])})"
     if not cause:
         change = now[key] - then[key]
-        worse = round(change if rules.lower_is_better(key) else -change, DIGITS)
+        worse = round(change if config.lower_is_better(key) else -change, DIGITS)
         cause = f"worse by {worse:g}" if worse > limit else ""
     return Row(label(key), found, demanded, cause)
 
@@ -292,7 +291,7 @@ def label(key: str) -> str:
     return f"{METRICS.as_posix()}/{stem}.json {name}"
 
 
-def shown(value: object) -> str:
+def as_text(value: object) -> str:
     """Write what was found."""
     return str(round(value, DIGITS)) if isinstance(value, float) else str(value)
 

@@ -11,39 +11,30 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from brain_mri import params
+from brain_mri import config
+from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.evidence import baselines, comparison, curves, scoring
-from brain_mri.files import predictions, tables
-from brain_mri.imaging import decoding
-from brain_mri.params import Proportion
+from brain_mri.evidence import baselines, comparison, curves, observations, scoring
+from brain_mri.files import names, predictions, tables
+from brain_mri.files.names import NETWORKS
 
 TOLERANCE = 1.5e-6  # six digits are kept, and another machine may round the last apart
 
 Leaves = dict[str, Any]
 
 
-def differences(
-    metrics: Path,
-    *,
-    model: Literal["scratch", "vgg"],
-    threshold: Proportion,
-    calibrate: bool,
-    weights: Literal["imagenet", "random"],
-) -> list[str]:
+def differences(metrics: Path, params: Params) -> list[str]:
     """Say where the files of a folder differ from what its predictions give.
 
     Args:
         metrics: the folder.
-        model: the champion.
-        threshold: y_score from which an image is called a tumour.
-        calibrate: whether a temperature divided the logits; which, is not recomputed,
-            for the scores that it was fitted to are not kept.
-        weights: where VGG-16's come from.
+        params: the champion, the threshold, the weights of VGG-16 and whether scores
+            are calibrated. The temperature is not recomputed: the scores that it was
+            fitted to are not kept.
 
     Returns:
         A line for each value that differs: its file, its key, found and expected.
@@ -52,25 +43,30 @@ def differences(
         InputError: a file is missing or cannot be read, or its predictions are wrong.
     """
     tested = {
-        name: predictions.read(metrics / f"{name}_predictions.csv")
-        for name in predictions.NETWORKS
+        name: observations.read(metrics / f"{name}_predictions.csv")
+        for name in NETWORKS
     }
     trained = {
-        name: predictions.read(
-            metrics / f"{name}_train_predictions.csv", predictions.TRAINED
+        name: observations.read(
+            metrics / f"{name}_train_predictions.csv", observations.TRAINED
         )
-        for name in predictions.NETWORKS
+        for name in NETWORKS
     }
-    nulls = predictions.read_baselines(metrics / "baselines_predictions.csv")
+    threshold = params.evaluate.threshold
+    nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
     expected: dict[str, Mapping[str, object] | pd.DataFrame] = {
         "baselines.json": baselines.by_baseline(nulls),
-        "comparison.json": comparison.compare(tested, nulls, trained, weights),
-        "selected.json": comparison.selected(tested[model], model, threshold),
+        "comparison.json": comparison.compare(
+            tested, nulls, trained, params.vgg.weights
+        ),
+        "selected.json": comparison.selected(
+            tested[params.model], params.model, threshold
+        ),
         "statistics.csv": scoring.statistics(tested, nulls, threshold),
     }
     for name, table in tested.items():
         summary = stored(metrics / f"{name}.json")
-        divisor = summary.get("temperature") if calibrate else 1.0
+        divisor = summary.get("temperature") if params.evaluate.calibrate else 1.0
         expected |= of_network(name, table, threshold, divisor)
     parts = pd.concat([tested["scratch"], trained["scratch"]])
     expected["split.json"] = of_split(parts)
@@ -81,11 +77,11 @@ def differences(
             found = {key: value for key, value in found.items() if key in wanted}
         lines[name] = unlike(found, wanted)
     for name, table in tested.items():
-        lines[f"{name}_predictions.csv"] = predictions.miscalled(table, threshold)
-        lines[f"{name}_train_predictions.csv"] = predictions.miscalled(
+        lines[f"{name}_predictions.csv"] = observations.miscalled(table, threshold)
+        lines[f"{name}_train_predictions.csv"] = observations.miscalled(
             trained[name], predictions.VERDICT_THRESHOLD
         )
-    lines["baselines_predictions.csv"] = predictions.miscalled(
+    lines["baselines_predictions.csv"] = observations.miscalled(
         pd.concat(nulls.values()), predictions.VERDICT_THRESHOLD
     )
     return [
@@ -102,7 +98,7 @@ def of_network(
         f"{name}.json": {"temperature": temperature}
         | scoring.by_part(table, threshold),
         f"{name}_roc.csv": curves.roc_points(test),
-        f"{name}_confusion.csv": curves.confusion_rows(test, decoding.CLASSES),
+        f"{name}_confusion.csv": curves.confusion_rows(test, names.CLASSES),
     }
 
 
@@ -127,7 +123,7 @@ def stored(path: Path) -> Leaves:
     """
     try:
         if path.suffix == ".json":
-            return params.flatten(tables.read_json(path))
+            return config.flatten(tables.read_json(path))
         return cells(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
@@ -137,7 +133,7 @@ def leaves(content: Mapping[str, object] | pd.DataFrame) -> Leaves:
     """Return what `stored` would read once the content is written."""
     if isinstance(content, pd.DataFrame):
         return cells(content.to_csv(index=False))
-    return params.flatten(json.loads(json.dumps(content)))
+    return config.flatten(json.loads(json.dumps(content)))
 
 
 def cells(text: str) -> Leaves:

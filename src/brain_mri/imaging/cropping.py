@@ -7,20 +7,13 @@ nothing, a cut lesion costs the label. All constants were chosen on those 253 im
 """
 
 import math
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from brain_mri.errors import InputError, shown
-from brain_mri.imaging import outliers
-from brain_mri.imaging.decoding import CLASSES, ImageError, decode, write_png
 from brain_mri.imaging.resizing import longest_side, resize
-from brain_mri.progress import map_threads
 
 Grey = npt.NDArray[np.uint8]
 
@@ -52,8 +45,6 @@ MARGIN = 0.02  # of the box's side
 
 # Below it the box hangs on the threshold, so a person should look.
 MIN_AGREEMENT = 0.8
-
-STEM_LETTERS = 40
 
 
 @dataclass(frozen=True)
@@ -142,94 +133,6 @@ def iou(a: Box, b: Box) -> float:
 def crop_to_square(grey: Grey, box: Box, image_size: int) -> Grey:
     """Cut the box out and stretch it to (image_size, image_size), uint8."""
     return resize(box.cut(grey), image_size, image_size)
-
-
-def crop_name(file: str, image_id: str) -> str:
-    """Name the crop of `file`: its stem, made plain and short, and the image id.
-
-    The id keeps `Y92.jpg` and `Y92.png` apart.
-    """
-    stem = re.sub(r"[^A-Za-z0-9 _.-]", "_", PurePosixPath(file).stem)
-    return f"{stem[:STEM_LETTERS]}-{image_id}.png"
-
-
-def crop_all(
-    source: Path, manifest: pd.DataFrame, out: Path, image_size: int
-) -> pd.DataFrame:
-    """Crop every accepted image of the manifest from `source` to `out`/{no,yes}.
-
-    A box that the manifest gives is used in place of the one found.
-
-    Returns a row per crop, in the manifest's order: image_id, label, file (of the
-    crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area), enlarged
-    (whether a side of the box is shorter than the crop's), agreement, oddness (the
-    distance to other images, see `oddness`), flags (joined by `;`): those of
-    `head_box`, and
-        letters: something is written in the image.
-        unlike the others: the oddness lies above the fence of all.
-
-    Raises:
-        InputError: An accepted file can no longer be read; it is named.
-    """
-    for label in CLASSES:
-        (out / label).mkdir(parents=True, exist_ok=True)
-    accepted = manifest[manifest["accepted"]]
-    groups = accepted["group"].to_numpy()
-    columns = ["image_id", "label", "file", "box"]
-    keys = accepted[columns].itertuples(index=False, name=None)
-
-    def crop_one(key: tuple[str, str, str, str]) -> dict[str, object]:
-        image_id, label, file, corners = key
-        try:
-            grey = decode(source / file).grey
-        except ImageError as error:
-            raise InputError(
-                f"{source / shown(file)}: accepted by the audit, but now {error}; "
-                "audit again"
-            ) from None
-        box = corrected(head_box(grey), corners)
-        name = f"{label}/{crop_name(file, image_id)}"
-        crop = crop_to_square(grey, box, image_size)
-        write_png(out / name, crop)
-        letters = ("letters",) if outliers.has_letters(grey) else ()
-        return {
-            "image_id": image_id,
-            "label": label,
-            "file": name,
-            **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
-            "kept": round(box.area / grey.size, 4),
-            "enlarged": box.shorter < image_size,
-            "agreement": box.agreement,
-            "oddness": outliers.features(crop, box.aspect),
-            "flags": box.flags + letters,
-        }
-
-    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), groups)
-
-
-def summary(crops: pd.DataFrame) -> dict[str, object]:
-    """Count crops, those flagged, and by class those that had to be enlarged.
-
-    Where the shares differ between the classes, softness tells the class.
-    """
-    enlarged = crops.groupby("label")["enlarged"]
-    return {
-        "images": len(crops),
-        "flagged": int((crops["flags"] != "").sum()),
-        "enlarged": {label: int(n) for label, n in enlarged.sum().items()},
-        "enlarged_share": {label: round(x, 4) for label, x in enlarged.mean().items()},
-    }
-
-
-def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
-    """Put the distance to the others in place of what describes a crop; flag it."""
-    distance = outliers.distances(np.stack(table["oddness"].tolist()), groups)
-    odd = np.where(distance > outliers.fence(distance), "unlike the others", "")
-    flags = [
-        ";".join(filter(None, (*mine, far)))
-        for mine, far in zip(table["flags"], odd.tolist(), strict=True)
-    ]
-    return table.assign(oddness=distance, flags=flags)
 
 
 def _peel(grey: Grey) -> Box:

@@ -5,7 +5,6 @@ import ctypes
 import hashlib
 import io
 import logging
-import os
 import re
 import stat
 import warnings
@@ -24,7 +23,8 @@ from PIL import (
     _imaging,
 )
 
-from brain_mri.errors import InputError, writing
+from brain_mri.errors import InputError
+from brain_mri.files.writing import writing
 from brain_mri.imaging.decoded import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -37,8 +37,6 @@ from brain_mri.imaging.decoded import (
 )
 from brain_mri.imaging.decoded import ImageError as ImageError  # also handed on
 from brain_mri.imaging.tiff import check_tiff
-
-CLASSES = ("no", "yes")
 
 # Named one by one: Pillow would also run Ghostscript on a file that says it is EPS.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -124,10 +122,8 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
 
     Same pixels, same bytes. The file appears under its name only when it is whole.
     """
-    part = path.with_name(f"{path.name}.part")
-    with writing(part):
+    with writing(path) as part:
         Image.fromarray(image).save(part, format="PNG")
-        os.replace(part, path)
 
 
 def read_png(path: Path) -> npt.NDArray[np.uint8]:

@@ -1,8 +1,7 @@
-"""Find images unlike the rest, for a person to look at; none is dropped.
+"""Measure how unlike the others a crop is, by where its edges run.
 
-Two questions: does the image hold letters, and do its edges lie where those of no other
-image do? The constants were chosen on the 253 images of the public set, where a person
-had named the odd ones (docs/method.md), so its success there is no test result.
+The constants were chosen on the 253 images of the public set, where a person had named
+the outliers (docs/method.md), so success on that set is no test result.
 """
 
 import cv2
@@ -10,18 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
 
-from brain_mri.imaging.resizing import longest_side, resize
+from brain_mri.imaging.resizing import resize
 
 Grey = npt.NDArray[np.uint8]
-
-# Letters, sought at one size of the whole image.
-TEXT_SIDE = 512  # px of the longest side
-STROKE = 9  # px; a wider stroke is anatomy
-STROKE_CONTRAST = 40
-LETTER_HEIGHT = (4, 26)  # px
-LETTER_AREA = 5  # px, of ink
-MAX_STRETCH = 0.36  # of the logarithm of the height: capitals beside small letters
-LETTERS = 3  # in a row
 
 # Edges, by direction in each cell of the crop.
 EDGE_SIDE = 64  # px
@@ -34,19 +24,6 @@ ASPECT_WEIGHT = 15.0
 
 NEIGHBOURS = 5
 FENCE = 1.5  # of the interquartile range above the upper quartile: Tukey 1977
-
-
-def has_letters(grey: Grey) -> bool:
-    """Say whether letters stand in an image, uint8 (height, width).
-
-    Three bright marks as thin as writing, of one height, on one line and close to each
-    other. Dark letters on a bright ground are not found.
-    """
-    sized = longest_side(grey, TEXT_SIDE)
-    thin = cv2.morphologyEx(sized, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE)))
-    ink = (thin > STROKE_CONTRAST).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    return _longest_row(_letters(stats[1:])) >= LETTERS
 
 
 def features(crop: Grey, aspect: float) -> npt.NDArray[np.float32]:
@@ -132,25 +109,3 @@ def fence(values: npt.NDArray[np.float64]) -> float:
     """Return Tukey's upper fence: what lies above it is far from the others."""
     lower, upper = np.percentile(values, (25, 75))
     return float(upper + FENCE * (upper - lower))
-
-
-def _letters(stats: npt.NDArray) -> npt.NDArray[np.int64]:
-    """Keep the marks that could be letters: columns left, right, bottom, height."""
-    left, top, width, height, area = stats.T.astype(np.int64)
-    low, high = LETTER_HEIGHT
-    fits = (height >= low) & (height <= high) & (width <= 2 * height)
-    fits &= area >= LETTER_AREA
-    return np.column_stack((left, left + width, top + height, height))[fits]
-
-
-def _longest_row(marks: npt.NDArray[np.int64]) -> int:
-    """Count the marks of the longest row: one foot, alike in height, side by side."""
-    marks = marks[np.argsort(marks[:, 0], kind="stable")]
-    longest = 0
-    for foot, height in np.unique(marks[:, 2:], axis=0):
-        alike = abs(np.log(marks[:, 3] / height)) <= MAX_STRETCH
-        row = marks[alike & (abs(marks[:, 2] - foot) <= 1)]
-        gaps = np.flatnonzero(row[1:, 0] - row[:-1, 1] > height)
-        bounds = np.concatenate(([0], gaps + 1, [len(row)]))
-        longest = max(longest, int(np.diff(bounds).max()))
-    return longest

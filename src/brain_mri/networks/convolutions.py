@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from brain_mri.errors import InputError, writing
+from brain_mri.errors import InputError
+from brain_mri.files.writing import writing
 
 # Kernel (height, width, in, out) of each layer; the bias is (out,).
 KERNELS = {
@@ -62,7 +63,7 @@ def write(vector: Vector, path: Path) -> None:
     Raises:
         InputError: the disk is full or the folder closed.
     """
-    with writing(path), path.open("wb") as file:
+    with writing(path) as part, part.open("wb") as file:
         np.save(file, vector)
 
 

@@ -6,8 +6,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from brain_mri.files.arrays import Packed
-from brain_mri.networks.training import batches
+from brain_mri.files.arrays import Part
+from brain_mri.networks.inference import batches
 
 # The last layer that still has places, of each network.
 LAST_MAPS = {"scratch": "block4_relu", "vgg": "block5_conv3"}
@@ -15,7 +15,7 @@ AT_ONCE = 32
 BRIGHTEST = 99  # percentile of the images' strongest places that is drawn as 255
 
 
-def heatmaps(model: keras.Model, part: Packed, layer: str) -> npt.NDArray[np.float32]:
+def heatmaps(model: keras.Model, part: Part, layer: str) -> npt.NDArray[np.float32]:
     """Compute Grad-CAM for the tumour's logit, in every image of a part.
 
     Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391: the maps of a layer, each

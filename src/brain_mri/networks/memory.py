@@ -14,7 +14,7 @@ PER_WEIGHT = 20  # the weight, its gradient, Adam's two moments, a copy
 PER_PIXEL = {"float32": 786, "mixed_bfloat16": 480}  # activations and gradients
 FEATURES = 773 * 2**20  # the same with VGG-16's convolutions
 FEATURES_PER_PIXEL = {"float32": 608, "mixed_bfloat16": 460}
-PIXELS_AT_ONCE = 2**20  # of training.PREDICTED_AT_ONCE
+PIXELS_AT_ONCE = 2**20  # of inference.PREDICTED_AT_ONCE
 
 GPUS = ("dev/nvidia0", "dev/dxg", "dev/kfd")  # the batch then lies in their memory
 # A control group's limit, use, and the part of it that the kernel would give back.

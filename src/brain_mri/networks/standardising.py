@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brain_mri.files.arrays import Part
+
 Floats = npt.NDArray[np.float64]
 # A channel whose spread is below this share of the largest value says nothing: rounding
 # in float32 alone makes as much.
@@ -30,10 +32,10 @@ def measure(features: npt.NDArray) -> Scale:
     return Scale(values.mean(axis=0), varies / np.where(varies, spread, 1))
 
 
-def standardised(features: npt.NDArray, scale: Scale) -> npt.NDArray[np.float32]:
-    """Return features, shape (n, channels), less the mean and over the spread."""
-    values = (np.asarray(features, np.float64) - scale.mean) * scale.factor
-    return values.astype(np.float32)
+def standardise(part: Part, scale: Scale) -> Part:
+    """Subtract the mean and divide by the spread of features, shape (n, channels)."""
+    values = (np.asarray(part.values, np.float64) - scale.mean) * scale.factor
+    return Part(values.astype(np.float32), part.index)
 
 
 def folded(

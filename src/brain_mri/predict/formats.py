@@ -5,8 +5,8 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from brain_mri.errors import shown
-from brain_mri.imaging.decoding import CLASSES
+from brain_mri.errors import printable
+from brain_mri.files.names import CLASSES
 from brain_mri.predict.images import Prediction
 
 WIDTH = 12  # letters of a column of the table
@@ -25,7 +25,7 @@ def table(
             for name in names
         ]
         remarks = f"no answer: {one.reason}" if one.reason else one.remarks
-        line = "".join(f"{cell:<{WIDTH}}" for cell in cells) + shown(one.file)
+        line = "".join(f"{cell:<{WIDTH}}" for cell in cells) + printable(one.file)
         yield f"{line}  ({remarks})" if remarks else line
 
 
@@ -65,7 +65,7 @@ def as_json(
     yield "]" if before == "," else "[]"
 
 
-FORMS: dict[str, Callable[..., Iterator[str]]] = {
+WRITERS: dict[str, Callable[..., Iterator[str]]] = {
     "table": table,
     "csv": as_csv,
     "json": as_json,

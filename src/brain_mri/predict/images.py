@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
-from brain_mri.imaging import outliers, pictures
-from brain_mri.imaging.cropping import crop_name, crop_to_square, head_box
+from brain_mri.imaging import lettering, outliers, pictures
+from brain_mri.imaging.cropping import crop_to_square, head_box
 from brain_mri.imaging.decoding import ID_DIGITS, ImageError, decode, pixel_hash
 from brain_mri.networks.memory import PIXELS_AT_ONCE
 
@@ -46,7 +47,7 @@ class Network:
 class Likeness:
     """Hold what training images look like, to say which image looks otherwise.
 
-    described: `oddness.features`, one a group, shape (n, d).
+    described: `outliers.features`, one a group, shape (n, d).
     limit: the upper fence of their own distances.
     """
 
@@ -182,7 +183,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
         "no head found": "frame kept" in box.flags,
         "nearly blank": crop.std() < NEARLY_BLANK,
         f"head under {size} px": box.shorter < size,
-        "letters in the image": outliers.has_letters(grey),
+        "letters in the image": lettering.has_letters(grey),
     }
     return _Prepared(
         shown,

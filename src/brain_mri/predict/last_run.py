@@ -90,9 +90,9 @@ def load(trained: Trained, name: str) -> Any:
         raise InputError("a trained network needs TensorFlow; predict --onnx does not")
     # or there were yet more start-up notes
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from brain_mri.networks import models, training
+    from brain_mri.networks import backend, models
 
-    training.prepare(seed=0)  # nothing here is random; always float32
+    backend.prepare(seed=0)  # nothing here is random; always float32
     model = models.load(name, trained.image_size, convolutions, folder)
     models.divide_logit(model, temperature(trained, name))
     return model
@@ -120,7 +120,7 @@ def network(model: Any) -> Network:
 
     def heat(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         unlabelled = pd.DataFrame({"y_true": np.zeros(len(crops), np.int64)})
-        part = arrays.Packed(crops, unlabelled)
+        part = arrays.Part(crops, unlabelled)
         layer = gradcam.LAST_MAPS[model.name]
         maps = gradcam.heatmaps(model, part, layer)
         # each by itself: a picture must not depend on those beside it

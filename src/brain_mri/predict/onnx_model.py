@@ -14,8 +14,8 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ValidationError
 
 from brain_mri.errors import InputError
+from brain_mri.files.names import CLASSES
 from brain_mri.imaging import outliers
-from brain_mri.imaging.decoding import CLASSES
 from brain_mri.predict.images import Likeness, Network
 
 MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"

@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_mri.errors import writing
 from brain_mri.evidence import curves
-from brain_mri.imaging.decoding import CLASSES
+from brain_mri.files.names import CLASSES
+from brain_mri.files.writing import writing
 
 # Okabe & Ito's colours, told apart by colour-blind readers, https://jfly.uni-koeln.de/color
 SCRATCH, VGG, BASELINE = "#0072B2", "#D55E00", "#595959"
@@ -27,9 +27,8 @@ MARKS = {"scratch": "o", "vgg": "s"}
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG that is the same each time: no date and no version inside."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+    with writing(path) as part:
+        figure.savefig(part, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brain_mri.files.arrays import Packed
+from brain_mri.files.arrays import Part
+from brain_mri.files.names import CLASSES
 from brain_mri.imaging import pictures
 from brain_mri.imaging.cropping import Box
-from brain_mri.imaging.decoding import CLASSES, decode, read_png
+from brain_mri.imaging.decoding import decode, read_png
 
 CROPS = 24
 VARIED = 6  # training images shown with their variants
@@ -59,7 +60,7 @@ class Gallery:
 def crops(
     table: pd.DataFrame, files: Mapping[str, str], dataset: Path, cropped: Path
 ) -> Gallery:
-    """Show images before and after the crop, the gravest flags and the oddest first.
+    """Show images before and after the crop, the gravest flags and outliers first.
 
     Args:
         table: data/crop.csv.
@@ -69,7 +70,7 @@ def crops(
     """
     rank = table["flags"].map(_gravity)
     ordered = table.assign(rank=rank).sort_values(
-        ["rank", "oddness", "image_id"], ascending=[True, False, True]
+        ["rank", "outlier_distance", "image_id"], ascending=[True, False, True]
     )
     cards = [
         _crop_card(row, files[row.image_id], dataset, cropped)
@@ -95,7 +96,7 @@ def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
     return Gallery("Groups of several images", cards, len(groups))
 
 
-def augmentation(augmented: Packed) -> Gallery:
+def augmentation(augmented: Part) -> Gallery:
     """Show training images beside the variants that are made of them."""
     index = augmented.index.reset_index()
     originals = index[index["variant"] == 0]
@@ -111,8 +112,8 @@ def augmentation(augmented: Packed) -> Gallery:
 
 
 def test_images(
-    test: Packed,
-    heat: Mapping[str, Packed],
+    test: Part,
+    heat: Mapping[str, Part],
     predictions: Mapping[str, pd.DataFrame],
     files: Mapping[str, str],
     seed: int,
@@ -187,8 +188,8 @@ def _chosen(image_ids: pd.Series, erred: pd.Series, seed: int) -> set[str]:
 def _test_card(
     row: Any,
     place: int,
-    test: Packed,
-    heat: Mapping[str, Packed],
+    test: Part,
+    heat: Mapping[str, Part],
     files: Mapping[str, str],
 ) -> Card:
     image = test.values[place]

@@ -13,16 +13,21 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from brain_mri import params
 from brain_mri.dataset import groups
-from brain_mri.dataset.splitting import PARTS
-from brain_mri.errors import writing
-from brain_mri.evidence import curves, scoring, temperature, wording
-from brain_mri.evidence.comparison import signed
-from brain_mri.files import arrays, predictions, tables
-from brain_mri.files.predictions import NETWORKS, VERDICT_THRESHOLD
+from brain_mri.evidence import (
+    curves,
+    labels,
+    observations,
+    scoring,
+    temperature,
+    wording,
+)
+from brain_mri.evidence.labels import signed
+from brain_mri.files import arrays, tables
+from brain_mri.files.names import CLASSES, NETWORKS, PARTS
+from brain_mri.files.predictions import VERDICT_THRESHOLD
+from brain_mri.files.writing import writing
 from brain_mri.imaging import pictures
-from brain_mri.imaging.decoding import CLASSES
 from brain_mri.report import figures, galleries
 
 LISTED = 50  # rejected files on the page
@@ -115,7 +120,8 @@ class Results:
     def predictions(self) -> dict[str, pd.DataFrame]:
         """Predictions of validation and test by both networks."""
         return {
-            m: predictions.read(self.metrics / f"{m}_predictions.csv") for m in NETWORKS
+            m: observations.read(self.metrics / f"{m}_predictions.csv")
+            for m in NETWORKS
         }
 
     @cached_property
@@ -147,7 +153,7 @@ def charts(results: Results) -> dict[str, Figure]:
     metrics = results.metrics
     histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in NETWORKS}
     points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in NETWORKS}
-    share = float(predictions.arrays(tests["vgg"])[0].mean())
+    share = float(observations.arrays(tests["vgg"])[0].mean())
     recalls = {m: curves.pr_points(table) for m, table in tests.items()}
     bins = {m: curves.calibration(table) for m, table in tests.items()}
     return {
@@ -259,7 +265,7 @@ def statistics_rows(results: Results) -> list[dict[str, Any]]:
     rows = []
     for metric, mine in table.groupby("metric", sort=False):
         cells = {row["model"]: _cell(row) for row in mine.to_dict("records")}
-        rows.append({"metric": wording.METRICS[str(metric)], **cells})
+        rows.append({"metric": labels.METRICS[str(metric)], **cells})
     return rows
 
 
@@ -327,15 +333,8 @@ def write(results: Results, folder: Path) -> None:
         pngs[name] = path.read_bytes()
     values = context(results, pngs)
     for name, template in TEMPLATES.items():
-        with writing(folder / name):
-            (folder / name).write_text(render(template, values), encoding="utf-8")
-
-
-def pipeline_parameters(path: Path) -> dict[str, Any]:
-    """Read the parameters that stages read: all but what the gate demands."""
-    values = params.load(path)
-    values.pop("check", None)
-    return values
+        with writing(folder / name) as part:
+            part.write_text(render(template, values), encoding="utf-8")
 
 
 def _cell(row: Mapping[str, Any]) -> str:

@@ -4,11 +4,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate "$@" \
-  --group lock pyproject.toml --output-file requirements.txt
+  --group lock pyproject.toml --output-file requirements/run.txt
 uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate "$@" \
-  --group dev --python-version 3.11 --constraint requirements.txt \
-  --output-file requirements-dev.txt
+  --group dev --python-version 3.11 --constraint requirements/run.txt \
+  --output-file requirements/dev.txt
 # The same pins without TensorFlow, for what only reads results.
 uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate "$@" \
-  --group lock pyproject.toml --override .ci/no-tensorflow.txt \
-  --constraint requirements.txt --output-file requirements-ci.txt
+  --group lock pyproject.toml --override requirements/no-tensorflow.txt \
+  --constraint requirements/run.txt --output-file requirements/ci.txt

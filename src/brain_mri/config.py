@@ -1,0 +1,269 @@
+"""Read params.yaml and check it against one model of all parameters.
+
+A new parameter needs a line in params.yaml, a field here and, in dvc.yaml, an entry
+under `params` of each stage that reads the parameter.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from brain_mri.errors import InputError
+
+FILE = Path("params.yaml")
+LOWER_IS_BETTER = ("brier", "log_loss", "fp", "fn")
+
+
+def _flag(text: object) -> object:
+    """Take true and false alone, as YAML 1.2 does; "yes" stays a word."""
+    return {"true": True, "false": False}.get(str(text).lower(), f"{text!s}")
+
+
+def _mapping(value: object) -> object:
+    """Take an empty section for one without keys."""
+    return value or {}
+
+
+def _limits(value: object) -> object:
+    """Flatten `{vgg: {test: {accuracy: 0.5}}}` to `{vgg.test.accuracy: 0.5}`."""
+    limits = flatten(value) if isinstance(value, dict) else value or {}
+    for key in limits if isinstance(limits, dict) else ():
+        if "." not in key:
+            raise ValueError(
+                f"expected a file of metrics/ and a key in it, as "
+                f"scratch.test.accuracy, found {key!r}"
+            )
+    return limits
+
+
+Name = Annotated[str, Field(min_length=1)]
+Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy and Keras both accept
+Rate = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Decay = Annotated[float, Field(ge=0, le=1000)]
+Proportion = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Folders = Annotated[list[Name], Field(min_length=1)]
+Floors = Annotated[dict[str, float], BeforeValidator(_limits)]
+Drops = Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(_limits)]
+
+
+class Section(BaseModel):
+    """Refuse unknown keys, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Classes(Section):
+    """Folders of the data set, by class."""
+
+    no: Folders
+    yes: Folders
+
+
+class Phantom(Section):
+    """The embedded data set."""
+
+    images: Annotated[int, Field(ge=10, le=100_000)]
+    positives: Annotated[float, Field(ge=0.1, le=0.9)]
+    generator_seed: Seed
+
+
+class Audit(Section):
+    """What the audit lets pass."""
+
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    label_conflicts: Literal["stop", "keep"]
+
+
+class Split(Section):
+    """Sizes of the parts."""
+
+    test_size: Proportion
+    val_size: Proportion
+
+
+class Augment(Section):
+    """Variants of the training images."""
+
+    copies: NonNegative
+    rotation: Share
+    zoom: Share
+    widening: Share
+    contrast: Share
+    brightness: Share
+
+
+class Recipe(Section):
+    """The recipe of one network."""
+
+    epochs: Count
+    lr_scale: Factor
+    weight_decay: Decay
+    dropout: Share
+
+
+class Vgg(Recipe):
+    """The recipe of VGG-16's head, and where the convolutions come from."""
+
+    weights: Literal["imagenet", "random"]
+
+
+class Evaluate(Section):
+    """How scores become decisions."""
+
+    threshold: Proportion
+    calibrate: Flag
+
+
+class Check(Section):
+    """What `brain-mri check` demands, limits by `<file of metrics/>.<key in it>`."""
+
+    max_groups_shared: NonNegative = 0
+    require_imagenet: Flag = False
+    floors: Floors = {}
+    drops: Drops = {}
+
+
+class Params(Section):
+    """All parameters, in the order of params.yaml."""
+
+    dataset: Name
+    model: Literal["scratch", "vgg"]
+    seed: Seed
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    lr: Rate
+    batch_size: Count
+    precision: Literal["float32", "mixed_bfloat16"]
+    threads: NonNegative
+    classes: Classes
+    phantom: Phantom
+    audit: Audit
+    split: Split
+    augment: Augment
+    scratch: Recipe
+    vgg: Vgg
+    evaluate: Evaluate
+    check: Annotated[Check, BeforeValidator(_mapping)]
+
+
+class _Loader(yaml.BaseLoader):
+    """Read every scalar as text, which the model converts.
+
+    So 1e-4 is a number and `no` a word, as in DVC, which reads YAML 1.2. An alias is
+    refused, as a few nested ones stand for millions of values; so is a key that stands
+    there twice, where PyYAML would keep the last.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.current_event
+            raise ValueError(
+                f"line {alias.start_mark.line + 1}: expected the values themselves, "
+                f"found *{alias.anchor}"
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = Counter(key.value for key, _ in node.value)
+        if twice := [key for key, count in keys.items() if count > 1]:
+            raise ValueError(f"{twice[0]} stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path = FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        InputError: the file is missing or no YAML; a key is missing, unknown, mistyped
+            or out of range.
+    """
+    values = read(path)
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        # an unknown key first: most are another key misspelt
+        problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise InputError(f"{path.name}: {_told(problems[0], values)}") from error
+
+
+def read(path: Path = FILE) -> dict[str, Any]:
+    """Read a parameter file as keys and texts, unchecked.
+
+    Raises:
+        InputError: the file is missing, is not YAML, is not a mapping, or has an alias.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    # what PyYAML raises besides: brackets 5,000 deep, bytes that are no UTF-8
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not valid YAML ({reason})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected keys with values, got {values!r}")
+    return values
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return every leaf of a nested mapping under its dotted key.
+
+    Raises:
+        ValueError: `{"a": {"b": 1}, "a.b": 2}`, where one would hide the other.
+    """
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        found = flatten(value, f"{key}.") if isinstance(value, dict) else {key: value}
+        if twice := sorted(leaves.keys() & found.keys()):
+            raise ValueError(f"{twice[0]} stands there twice")
+        leaves |= found
+    return leaves
+
+
+def lower_is_better(key: str) -> bool:
+    """Say of a dotted key whether its floor is a ceiling, and its drop a rise."""
+    return key.split(".")[-1] in LOWER_IS_BETTER
+
+
+def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    key, value = ".".join(map(str, problem["loc"])), problem["input"]
+    match problem["type"]:
+        case "missing":
+            return f"{key!r} is missing{_guess(key, flatten(values))}"
+        case "extra_forbidden":
+            return f"nothing takes {key!r}{_guess(key, _keys(Params))}"
+        case "model_type" | "dict_type":
+            return f"{key}: expected keys with values, received {value}"
+        case "value_error":
+            return f"{key}: {problem['ctx']['error']}"
+    return f"{key}: {problem['msg'].replace('Input', 'input', 1)}, received {value}"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """List the dotted keys of a model."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += _keys(section, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    """Return a hint at the known key that looks most like this one, if any does."""
+    # compared without the section, which is long and mostly right
+    tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
+    near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)
+    return f"; did you mean {tails[near[0]]!r}?" if near else ""

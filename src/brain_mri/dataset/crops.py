@@ -1,0 +1,111 @@
+"""Crop every image of a data set, and flag the crops that a person should look at."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brain_mri.errors import InputError, printable
+from brain_mri.files.names import CLASSES
+from brain_mri.imaging import lettering, outliers
+from brain_mri.imaging.cropping import corrected, crop_to_square, head_box
+from brain_mri.imaging.decoding import ImageError, decode, write_png
+from brain_mri.progress import map_threads
+
+STEM_LETTERS = 40
+
+
+def crop_name(file: str, image_id: str) -> str:
+    """Name the crop of `file`: its stem, made plain and short, and the image id.
+
+    The id keeps `Y92.jpg` and `Y92.png` apart.
+    """
+    stem = re.sub(r"[^A-Za-z0-9 _.-]", "_", PurePosixPath(file).stem)
+    return f"{stem[:STEM_LETTERS]}-{image_id}.png"
+
+
+def crop_all(
+    source: Path, manifest: pd.DataFrame, out: Path, image_size: int
+) -> pd.DataFrame:
+    """Crop every accepted image of the manifest from `source` to `out`/{no,yes}.
+
+    A box that the manifest gives is used in place of the one found.
+
+    Returns a row per crop, in the manifest's order: image_id, label, file (of the
+    crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area), enlarged
+    (whether a side of the box is shorter than the crop's), agreement,
+    outlier_distance (see `outliers.distances`), flags (joined by `;`): those of
+    `head_box`, and
+        letters: something is written in the image.
+        unlike the others: the outlier distance lies above the fence of all.
+
+    Raises:
+        InputError: An accepted file can no longer be read; it is named.
+    """
+    for label in CLASSES:
+        (out / label).mkdir(parents=True, exist_ok=True)
+    accepted = manifest[manifest["accepted"]]
+    groups = accepted["group"].to_numpy()
+    columns = ["image_id", "label", "file", "box"]
+    keys = accepted[columns].itertuples(index=False, name=None)
+
+    def crop_one(key: tuple[str, str, str, str]) -> dict[str, object]:
+        image_id, label, file, corners = key
+        try:
+            grey = decode(source / file).grey
+        except ImageError as error:
+            raise InputError(
+                f"{source / printable(file)}: accepted by the audit, but now {error}; "
+                "audit again"
+            ) from None
+        box = corrected(head_box(grey), corners)
+        name = f"{label}/{crop_name(file, image_id)}"
+        crop = crop_to_square(grey, box, image_size)
+        write_png(out / name, crop)
+        letters = ("letters",) if lettering.has_letters(grey) else ()
+        return {
+            "image_id": image_id,
+            "label": label,
+            "file": name,
+            **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
+            "kept": round(box.area / grey.size, 4),
+            "enlarged": box.shorter < image_size,
+            "agreement": box.agreement,
+            "outlier_distance": outliers.features(crop, box.aspect),
+            "flags": box.flags + letters,
+        }
+
+    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), groups)
+
+
+def summary(crops: pd.DataFrame) -> dict[str, object]:
+    """Count crops, those flagged, and by class those that had to be enlarged.
+
+    Where the shares differ between the classes, softness tells the class.
+    """
+    enlarged = crops.groupby("label")["enlarged"]
+    return {
+        "images": len(crops),
+        "flagged": int((crops["flags"] != "").sum()),
+        "enlarged": {label: int(n) for label, n in enlarged.sum().items()},
+        "enlarged_share": {label: round(x, 4) for label, x in enlarged.mean().items()},
+    }
+
+
+def unlike_the_others(crops: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows flagged as outliers, the farthest first."""
+    far = crops[crops["flags"].str.contains("unlike the others")]
+    return far.sort_values("outlier_distance", ascending=False)
+
+
+def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
+    """Put the distance to the others in place of what describes a crop; flag it."""
+    distance = outliers.distances(np.stack(table["outlier_distance"].tolist()), groups)
+    odd = np.where(distance > outliers.fence(distance), "unlike the others", "")
+    flags = [
+        ";".join(filter(None, (*mine, far)))
+        for mine, far in zip(table["flags"], odd.tolist(), strict=True)
+    ]
+    return table.assign(outlier_distance=distance, flags=flags)

@@ -1,0 +1,63 @@
+"""Compare two classifiers on the same groups: counts, difference, McNemar's test."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom, binomtest
+
+from brain_mri.evidence import intervals
+from brain_mri.evidence.scoring import Scores, defined, rounded
+
+Right = npt.NDArray[np.bool_]  # of each group, whether a classifier is right
+
+
+def paired_counts(first: Right, second: Right) -> dict[str, int]:
+    """Count the groups by which of scratch and vgg classified them right."""
+    both, first_only, second_only, neither = _cells(first, second)
+    return {
+        "both_right": both,
+        "scratch_only": first_only,
+        "vgg_only": second_only,
+        "both_wrong": neither,
+    }
+
+
+def accuracy_difference(first: Right, second: Right) -> Scores:
+    """Return the second accuracy minus the first, and Newcombe's paired interval."""
+    low, high = intervals.paired_difference(*_cells(first, second))
+    difference = second.mean() - first.mean() if len(first) else np.nan
+    values = {"difference": difference, "low": low, "high": high}
+    return {name: rounded(defined(value)) for name, value in values.items()}
+
+
+def mcnemar_exact(first_only: int, second_only: int) -> float:
+    """Return the two-sided exact p-value of McNemar's test on the discordant pairs.
+
+    A binomial test of one half (McNemar 1947, doi:10.1007/BF02295996); 1 where the two
+    models never disagree.
+    """
+    n = first_only + second_only
+    return float(binomtest(first_only, n).pvalue) if n else 1.0
+
+
+def mcnemar_mid(first_only: int, second_only: int) -> float:
+    """Return the two-sided mid-p of McNemar's test: what is observed counts half.
+
+    Less timid than the exact test, yet it kept its level in the 9595 settings of
+    Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    """
+    n = first_only + second_only
+    if not n:
+        return 1.0
+    observed = float(binom.pmf(first_only, n, 0.5))
+    if first_only == second_only:
+        return 1 - observed / 2
+    return mcnemar_exact(first_only, second_only) - observed
+
+
+def _cells(first: Right, second: Right) -> tuple[int, int, int, int]:
+    return (
+        int(np.sum(first & second)),
+        int(np.sum(first & ~second)),
+        int(np.sum(~first & second)),
+        int(np.sum(~first & ~second)),
+    )

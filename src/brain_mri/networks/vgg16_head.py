@@ -1,0 +1,40 @@
+"""VGG-16 as a classifier: a small trained head on the frozen convolutions."""
+
+import keras
+from keras import layers
+
+from brain_mri.networks import interface, standardising, vgg16
+
+WEIGHTS = "head.weights.h5"  # in the folder that its training writes
+
+
+def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
+    """Build the frozen convolutions under a small head that is trained.
+
+    At 128 pixels: 14,879,041 parameters, 164,353 of them trainable.
+
+    Args:
+        image_size: side of the square input in pixels, 32 or more.
+        dropout: share of the 256 units dropped in training, in [0, 1).
+
+    Returns:
+        A model from grey images, uint8, shape (batch, image_size, image_size), to the
+        score of a tumour, float32, shape (batch, 1), in [0, 1].
+    """
+    frozen = vgg16.backbone(image_size)
+    x = layers.Dense(256, activation="relu", name="dense1")(frozen.output)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(128, activation="relu", name="dense2")(x)
+    return keras.Model(frozen.input, interface.tumour_score(x), name="vgg")
+
+
+def head(vgg: keras.Model) -> keras.Model:
+    """Return the trained part: 512 features to a score; it shares the layers."""
+    return keras.Model(vgg.get_layer("features").output, vgg.output, name="head")
+
+
+def fold(head: keras.Model, scale: standardising.Scale) -> None:
+    """Let a head that was trained on standardised features take them as they are."""
+    first = head.get_layer("dense1")
+    kernel, bias = first.get_weights()
+    first.set_weights(standardising.folded(kernel, bias, scale))
