@@ -250,14 +250,13 @@ def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """List the dotted keys of a model."""
+    """List the dotted keys of a model, sections and leaves."""
     keys: list[str] = []
     for name, field in model.model_fields.items():
+        keys.append(f"{prefix}{name}")
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             keys += _keys(section, f"{prefix}{name}.")
-        else:
-            keys.append(f"{prefix}{name}")
     return keys
 
 
