@@ -55,7 +55,7 @@ def test_params_passes_and_fails_by_name(folder):
         ("lr: 0.001", "lrr: 0.001", "nothing takes 'lrr'; did you mean 'lr'?"),
         ("dataset: ", "datset: ", "did you mean 'dataset'?"),
         ("  dropout: 0.5", "  dropuot: 0.5", "did you mean"),
-        ("dataset: data/phantom", "dataset:", "params.yaml: dataset: string should"),
+        ("dataset: data/phantom", "dataset:", "params.yaml: dataset: input should"),
         ("copies: 1", "copies: 0.5", "augment.copies: input should be a valid integer"),
     ],
 )

@@ -5,6 +5,7 @@ under `params` of each stage that reads the parameter.
 """
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -246,7 +247,8 @@ def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
             return f"{key}: expected keys with values, received {value}"
         case "value_error":
             return f"{key}: {problem['ctx']['error']}"
-    return f"{key}: {problem['msg'].replace('Input', 'input', 1)}, received {value}"
+    reason = re.sub(r"^(Input|String|List|Dictionary)", "input", problem["msg"])
+    return f"{key}: {reason}, received {value!s}"
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:

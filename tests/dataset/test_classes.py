@@ -49,7 +49,7 @@ def test_any_folders_become_the_two_classes(tmp_path: Path) -> None:
         ("[a]", "[b/c]", "classes.yes: expected names of folders .*'b/c'"),
         ("['..']", "[b]", "classes.no: expected names of folders .*'..'"),
         ("[.]", "[b]", "classes.no: expected names of folders"),
-        ("['']", "[b]", "classes.no.0: string should have at least 1"),
+        ("['']", "[b]", "classes.no.0: input should have at least 1"),
         ("[a]", "b", "classes.yes: input should be a valid list, received b"),
         ("[[a]]", "[b]", "classes.no.0: input should be a valid string"),
         ("[a]", "{b: c}", "classes.yes: input should be a valid list"),

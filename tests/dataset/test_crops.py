@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
@@ -9,6 +10,32 @@ from brain_mri.dataset.crops import crop_all, crop_name
 from brain_mri.dataset.listing import list_files
 from brain_mri.errors import InputError
 from brain_mri.imaging.decoding import decode
+
+
+def head() -> npt.NDArray[np.uint8]:
+    """Draw a bright rectangle in a black frame."""
+    grey = np.zeros((256, 256), np.uint8)
+    grey[40:240, 60:160] = 120
+    return grey
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> pd.DataFrame:
+    rows = [
+        ("aaa", "no/Y92.jpg", "no", True),
+        ("", "no/broken.png", "no", False),
+        ("bbb", "yes/Y92.jpg", "yes", True),
+        ("bbb-2", "yes/Y92.png", "yes", True),
+    ]
+    for name in ("no", "yes"):
+        (tmp_path / "raw" / name).mkdir(parents=True)
+    for _, file, _, accepted in rows:
+        if accepted:
+            image = Image.fromarray(head())
+            image.save(tmp_path / "raw" / file, format="PNG")
+    columns = ["image_id", "file", "label", "accepted"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(group=["aaa", "", "bbb", "bbb"], box="")
 
 
 @pytest.mark.parametrize(

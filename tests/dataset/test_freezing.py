@@ -154,12 +154,12 @@ def test_a_failed_freeze_leaves_the_old_file(
     three = frozen(*((name, name, "val") for name in (A, B, G)))
     freezing.write(tmp_path / "split.csv", three)
 
-    def full(path: Path, table: pd.DataFrame) -> None:
+    def full(table: pd.DataFrame, path: Path, **_: object) -> None:
         path.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(tables, "write_csv", full)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(InputError, match="disk full"):
         freezing.write(tmp_path / "split.csv", three.head(1))
     assert len(freezing.read(tmp_path / "split.csv")) == 3
 

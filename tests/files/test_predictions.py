@@ -22,9 +22,16 @@ def write(folder, text):
     return path
 
 
+def table_of(output, threshold, *parts):
+    index, scores = output
+    return predictions.table(
+        dict.fromkeys(parts, index), dict.fromkeys(parts, scores), threshold
+    )
+
+
 def test_a_table_is_sorted_in_each_part_and_holds_no_file_name():
     output = (index(file="x.jpg"), np.array([[0.7], [0.2]], np.float32))
-    table = predictions.table({"val": output, "test": output}, 0.5)
+    table = table_of(output, 0.5, "val", "test")
     assert tuple(table.columns) == predictions.COLUMNS
     assert table["part"].tolist() == ["val", "val", "test", "test"]
     assert table["image_id"].tolist() == ["a", "b", "a", "b"]
@@ -35,13 +42,13 @@ def test_a_table_is_sorted_in_each_part_and_holds_no_file_name():
 
 def test_the_threshold_itself_is_a_tumour():
     output = (index("abc", [0, 0, 0]), np.array([[0.29], [0.3], [0.31]]))
-    assert predictions.table({"test": output}, 0.3)["y_pred"].tolist() == [0, 1, 1]
+    assert table_of(output, 0.3, "test")["y_pred"].tolist() == [0, 1, 1]
 
 
 def test_tiny_and_sure_scores_keep_their_rank():
     probability = np.array([[1e-9], [2e-9], [0.9999996], [0.9999997]], np.float32)
     output = (index("abcd", [0, 1, 0, 1]), probability)
-    table = predictions.table({"test": output}, 0.5)
+    table = table_of(output, 0.5, "test")
     assert table["y_score"].is_monotonic_increasing
     assert table["y_score"].is_unique
     assert scoring.score(table, 0.5)["roc_auc"] == 0.75
@@ -51,12 +58,12 @@ def test_tiny_and_sure_scores_keep_their_rank():
 def test_an_answer_that_is_no_number_is_named(odd):
     output = (index(), np.array([[0.7], [odd]], np.float32))
     with pytest.raises(InputError, match=f"test image a: .* found {odd}"):
-        predictions.table({"test": output}, 0.5)
+        table_of(output, 0.5, "test")
 
 
 def test_a_file_comes_back_as_it_was(tmp_path):
     output = (index("ba", [1, 0]), np.array([[0.7], [1.5e-9]], np.float32))
-    table = predictions.table({"val": output}, 0.5)
+    table = table_of(output, 0.5, "val")
     tables.write_csv(tmp_path / "p.csv", table)
     pd.testing.assert_frame_equal(
         observations.read(tmp_path / "p.csv"), table, check_dtype=False

@@ -82,13 +82,18 @@ def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics
 @pytest.mark.parametrize(
     ("name", "value", "file"),
     [
-        ("threshold", 0.9, "statistics.csv"),
-        ("weights", "imagenet", "comparison.json"),
+        ("evaluate.threshold", 0.9, "statistics.csv"),
+        ("vgg.weights", "imagenet", "comparison.json"),
         ("model", "vgg", "selected.json"),
     ],
 )
 def test_other_parameters_give_other_results(project, metrics, name, value, file):
-    lines = recompute.differences(metrics, params(project) | {name: value})
+    *section, key = name.split(".")
+    now = params(project)
+    change = {key: value}
+    if section:
+        change = {section[0]: getattr(now, section[0]).model_copy(update=change)}
+    lines = recompute.differences(metrics, now.model_copy(update=change))
     assert any(line.startswith(f"{metrics / file}: ") for line in lines)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from PIL import Image
 
 from brain_mri.dataset.listing import list_files
 from brain_mri.imaging.cropping import Box, crop_to_square, head_box, iou
@@ -136,25 +135,6 @@ def test_crop_to_square_stretches_both_sides() -> None:
     assert square.shape == (40, 40)
     assert (square[:, :19] == 0).all()
     assert (square[:, 21:] == 200).all()
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> pd.DataFrame:
-    rows = [
-        ("aaa", "no/Y92.jpg", "no", True),
-        ("", "no/broken.png", "no", False),
-        ("bbb", "yes/Y92.jpg", "yes", True),
-        ("bbb-2", "yes/Y92.png", "yes", True),
-    ]
-    for name in ("no", "yes"):
-        (tmp_path / "raw" / name).mkdir(parents=True)
-    for _, file, _, accepted in rows:
-        if accepted:
-            image = Image.fromarray(rectangle(60, 40, 160, 240))
-            image.save(tmp_path / "raw" / file, format="PNG")
-    columns = ["image_id", "file", "label", "accepted"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.assign(group=["aaa", "", "bbb", "bbb"], box="")
 
 
 def test_public_set_keeps_the_heads(public_set: Path) -> None:

@@ -118,7 +118,7 @@ def test_letters_are_sought_at_one_size_however_large_the_image(monkeypatch, sha
 
     monkeypatch.setattr(cv2, "connectedComponentsWithStats", labelled)
     lettering.has_letters(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
-    assert [max(sides) for sides in seen] == [outliers.TEXT_SIDE]
+    assert [max(sides) for sides in seen] == [lettering.TEXT_SIDE]
 
 
 def test_an_arrow_is_not_found(heads):

@@ -19,7 +19,7 @@ FOUND = [
 
 
 def lines(form, found=FOUND):
-    return list(formats.FORMS[form](found, NAMES, 0.5))
+    return list(formats.WRITERS[form](found, NAMES, 0.5))
 
 
 def test_a_table_has_a_line_a_file():
@@ -58,13 +58,13 @@ def test_json_is_read_back_whole():
     assert rows[2]["error"] == "empty file"
 
 
-@pytest.mark.parametrize("form", formats.FORMS)
+@pytest.mark.parametrize("form", formats.WRITERS)
 def test_lines_come_before_the_last_file_is_scored(form):
     def endless():
         while True:
             yield FOUND[0]
 
-    written = formats.FORMS[form](endless(), NAMES, 0.5)
+    written = formats.WRITERS[form](endless(), NAMES, 0.5)
     assert [next(written) for _ in range(3)]
 
 
