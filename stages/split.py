@@ -6,9 +6,8 @@ from _stage import run
 
 from brain_mri.config import Params
 from brain_mri.dataset import freezing, splitting
-from brain_mri.files import arrays, tables
+from brain_mri.files import arrays, png, tables
 from brain_mri.files.names import PARTS
-from brain_mri.imaging import decoding
 
 
 def main(
@@ -33,7 +32,7 @@ def main(
     )
     for part in PARTS:
         rows = split[split["part"] == part]
-        images = (decoding.read_png(cropped / file)[None] for file in rows["file"])
+        images = (png.read_png(cropped / file)[None] for file in rows["file"])
         arrays.write(parts / part, rows[["image_id", "group", "y_true"]], images)
     tables.write_csv(out, split[["image_id", "group", "y_true", "part"]])
     tables.write_json(summary, counts)

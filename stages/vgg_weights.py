@@ -5,7 +5,8 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.networks import convolutions, vgg16_weights
+from brain_mri.files import vectors
+from brain_mri.networks import vgg16_weights
 
 
 def main(out: Path, *, params: Params) -> None:
@@ -14,7 +15,7 @@ def main(out: Path, *, params: Params) -> None:
         vector, source = vgg16_weights.imagenet()
     else:
         vector, source = vgg16_weights.random(params.seed), f"seed {params.seed}"
-    convolutions.write(vector, out)
+    vectors.write(out, vector)
     print(f"vgg_weights: {wanted}, {len(vector):,} parameters from {source}")
 
 

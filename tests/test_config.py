@@ -133,7 +133,7 @@ def test_a_file_that_is_no_mapping_is_one_line(tmp_path, text):
 
 
 def test_a_missing_file_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not found; run this in the project's"):
         config.load(tmp_path / "params.yaml")
 
 

@@ -23,7 +23,8 @@ from brain_mri import config
 from brain_mri.dataset import auditing, crops, freezing, review
 from brain_mri.errors import InputError
 from brain_mri.files import tables
-from brain_mri.imaging.decoding import ImageError, decode
+from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoding import decode
 from brain_mri.phantoms import write_phantoms
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,9 +23,9 @@ BEFORE_SPLIT = {"phantom", "audit", "crop", "split"}
 
 
 def path_of(module):
-    """The file of a module of brain_mri, or None for a name that is no module."""
+    """The file of a module of brain_mri; None for an empty one or no module."""
     path = SRC / "brain_mri" / f"{module.replace('.', '/')}.py"
-    return path if path.is_file() else None
+    return path if path.is_file() and path.stat().st_size else None
 
 
 def imported(path):
@@ -37,7 +37,9 @@ def imported(path):
             if parts[0] == "brain_mri":
                 prefix = ".".join(parts[1:])
                 names = [f"{prefix}.{a.name}".lstrip(".") for a in node.names]
-                found |= {name for name in (prefix, *names) if name and path_of(name)}
+                around = [f"{n.rpartition('.')[0]}.__init__" for n in (prefix, *names)]
+                tried = (prefix, *names, *around)
+                found |= {name for name in tried if name and path_of(name)}
         elif isinstance(node, ast.Import):
             assert not any(a.name.startswith("brain_mri") for a in node.names), path
     return found

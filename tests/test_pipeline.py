@@ -11,9 +11,9 @@ import pytest
 import yaml
 from conftest import commit, copy_project, edited_params, run, shrink
 
-from brain_mri import config, params
+from brain_mri import config
 from brain_mri.evidence import temperature
-from brain_mri.files import arrays, tables
+from brain_mri.files import arrays, png, tables
 from brain_mri.gate import recompute
 from brain_mri.imaging import decoding
 
@@ -387,7 +387,7 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     old = file_of(clean, "test")
     grey = decoding.decode(dataset / old).grey
     brighter = np.clip(grey.astype(int) + 9, 0, 255).astype(np.uint8)
-    decoding.write_png(dataset / f"{old}.brighter.png", brighter)
+    png.write_png(dataset / f"{old}.brighter.png", brighter)
     change(clean, "dataset", str(dataset))
     run(clean, "dvc", "repro", "split")
     after = split_table(clean).set_index("image_id")["part"]
@@ -412,7 +412,7 @@ def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
     run(clean, "brain-mri", "freeze")
     dataset = tmp_path / "one more"
     shutil.copytree(clean / "data" / "phantom", dataset)
-    decoding.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
+    png.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
     joined = ["no/new.png", file_of(clean, "train"), file_of(clean, "test")]
     rows = "".join(f"{file},patient 7,,,\n" for file in joined)
     with (clean / "review.csv").open("a") as review:
@@ -438,14 +438,14 @@ def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
     shutil.copytree(clean / "data" / "phantom", dataset)
     blank = np.zeros((512, 512), np.uint8)
     blank[100:110, 50] = 1
-    decoding.write_png(dataset / "no" / "blank.png", blank)
+    png.write_png(dataset / "no" / "blank.png", blank)
     corner = next((dataset / "yes").iterdir()).name
     with (clean / "review.csv").open("a") as review:
         review.write(f"yes/{corner},,0 0 1 1,,\n")
     change(clean, "dataset", str(dataset))
     run(clean, "dvc", "repro", "split")
     crops = tables.read_csv(clean / "data" / "crop.csv")
-    crops["level"] = [np.ptp(decoding.read_png(clean / "data" / "cropped" / file))
+    crops["level"] = [np.ptp(png.read_png(clean / "data" / "cropped" / file))
                       for file in crops["file"]]  # fmt: skip
     flat = crops[crops["level"] == 0]
     assert len(flat) == 2

@@ -202,6 +202,8 @@ def read(path: Path = FILE) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, is not YAML, is not a mapping, or has an alias.
     """
+    if not path.exists():
+        raise InputError(f"{path}: not found; run this in the project's folder")
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:

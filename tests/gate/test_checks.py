@@ -230,7 +230,7 @@ def test_a_frozen_stage_hides_nothing(folder):
 
 LOST = [
     ("review.csv", "audit needs review.csv, which is missing"),
-    ("src/brain_mri/explain.py", "evaluate@scratch needs src/brain_mri/explain.py"),
+    ("stages/split.py", "split needs stages/split.py, which is missing"),
 ]
 
 
@@ -252,8 +252,8 @@ def test_a_stage_that_dvc_yaml_lost_is_named(folder):
     ("path", "told"),
     [
         (
-            "        - src/brain_mri/explain.py\n",
-            "evaluate@scratch: src/brain_mri/expl",
+            "      - src/brain_mri/dataset/crops.py\n",
+            "crop: src/brain_mri/dataset/crops.py",
         ),
         (
             "    metrics:\n      - metrics/audit.json: {cache: false}\n",
@@ -273,7 +273,7 @@ def test_a_path_that_dvc_yaml_lost_is_named(folder, path, told):
     ("old", "new", "told"),
     [
         ("threshold: 0.5", "threshold: 5", "evaluate.threshold"),
-        ("\ncheck:", "\nchock:", "'check' is missing; did you mean 'chock'?"),
+        ("\ncheck:", "\nchock:", "nothing takes 'chock'; did you mean 'check'?"),
         ("\nlr:", "\nrl: 1\nlr:", "nothing takes 'rl'"),
     ],
 )

@@ -15,8 +15,8 @@ from PIL import Image
 
 from brain_mri.errors import InputError
 from brain_mri.imaging import decoding
-from brain_mri.imaging.decoded import MAX_BYTES, MAX_PIXELS
-from brain_mri.imaging.decoding import ImageError, decode, write_png
+from brain_mri.imaging.decoded import MAX_BYTES, MAX_PIXELS, ImageError
+from brain_mri.imaging.decoding import decode
 
 RAMP = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))  # 20 x 24, 0..230
 GREY = Image.fromarray(RAMP)
@@ -318,7 +318,8 @@ def test_damaged_files_print_nothing_of_their_own(tmp_path: Path) -> None:
         (tmp_path / f"{i}.tif").write_bytes(content)
     code = (
         "from pathlib import Path\n"
-        "from brain_mri.imaging.decoding import ImageError, decode\n"
+        "from brain_mri.imaging.decoded import ImageError\n"
+        "from brain_mri.imaging.decoding import decode\n"
         "for path in Path().glob('*.tif'):\n"
         "    try: decode(path)\n    except ImageError: print('refused')\n"
     )
@@ -590,47 +591,3 @@ def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", Image.fromarray(deep))
     with pytest.raises(ImageError, match="not finite"):
         decode(path)
-
-
-def test_an_own_image_is_read_back_though_it_is_flat(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    for levels in (RAMP, RAMP * 0):
-        write_png(path, levels)
-        np.testing.assert_array_equal(decoding.read_png(path), levels)
-    path.write_bytes(path.read_bytes()[:50])
-    for told in ("damaged image", "cannot be read: No such file"):
-        with pytest.raises(InputError, match=rf"a\.png: {told}.*dvc repro") as caught:
-            decoding.read_png(path)
-        assert not isinstance(caught.value, ImageError)
-        path.unlink(missing_ok=True)
-
-
-@pytest.mark.parametrize("shape", [(20, 24), (20, 24, 3)])
-def test_write_png_is_lossless_and_deterministic(
-    tmp_path: Path, shape: tuple[int, ...]
-) -> None:
-    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    for name in ("a.png", "b.png"):
-        write_png(tmp_path / name, image)
-    with Image.open(tmp_path / "a.png") as back:
-        np.testing.assert_array_equal(np.asarray(back), image)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
-
-
-def test_a_failed_write_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.png"
-    write_png(path, RAMP)
-    before = path.read_bytes()
-
-    def half(self: Image.Image, target: Path, **_: Any) -> None:
-        target.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Image.Image, "save", half)
-    with pytest.raises(InputError, match=r"a\.png: .*disk full"):
-        write_png(path, RAMP[::-1].copy())
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]

@@ -32,7 +32,8 @@ from pydicom.uid import (
 
 from brain_mri.dataset import auditing
 from brain_mri.imaging import decoding, dicom
-from brain_mri.imaging.decoding import ImageError, decode
+from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoding import decode
 from brain_mri.imaging.dicom import is_placeholder
 from brain_mri.phantoms import phantom_file
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_mri.imaging.decoding import ImageError, decode
+from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoding import decode
 
 
 @pytest.fixture

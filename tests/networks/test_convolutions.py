@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from brain_mri.errors import InputError
+from brain_mri.files import vectors
 from brain_mri.networks import convolutions, vgg16_weights
 
 
@@ -24,9 +25,9 @@ def test_joined_and_by_layer_are_each_others_inverse():
 def test_what_is_written_is_read_and_the_same_each_time(tmp_path):
     vector = vgg16_weights.random(3)
     for name in ("a", "b"):
-        convolutions.write(vector, tmp_path / name)
+        vectors.write(tmp_path / name, vector)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert (convolutions.read(tmp_path / "a") == vector).all()
+    assert (vectors.read(tmp_path / "a", convolutions.COUNT) == vector).all()
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,11 @@ def test_a_file_of_something_else_is_one_line(tmp_path, content):
     else:
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"w\.npy: ") as error:
-        convolutions.read(path)
+        vectors.read(path, convolutions.COUNT)
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_that_is_not_there_leaves_nothing(tmp_path):
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        convolutions.write(vgg16_weights.random(0), tmp_path / "none" / "w.npy")
+        vectors.write(tmp_path / "file" / "w.npy", vgg16_weights.random(0))

@@ -1,6 +1,5 @@
 import hashlib
 import http.server
-import os
 import socket
 import threading
 import time
@@ -102,19 +101,6 @@ def test_address_and_hash_are_those_of_keras():
 def test_keras_home_moves_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert keras_download.keras_cache() == tmp_path / "models"
-
-
-def test_what_a_killed_download_left_is_removed(server, tmp_path):
-    folder, address = server
-    (folder / "w.h5").write_bytes(b"weights")
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    old, young = (cache / f"{keras_download.NAME[:-3]}.{n}.part" for n in (1, 2))
-    for part in (old, young):
-        part.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    keras_download.get(cache, f"{address}/w.h5", md5(b"weights"))
-    assert sorted(cache.iterdir()) == sorted([cache / keras_download.NAME, young])
 
 
 def test_a_read_only_cache_is_one_line(server, tmp_path):

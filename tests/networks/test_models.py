@@ -4,10 +4,11 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from brain_mri.errors import InputError  # noqa: E402
+from brain_mri.files import vectors  # noqa: E402
 from brain_mri.networks import (  # noqa: E402
     backend,
-    convolutions,
     models,
+    scratch,
     vgg16,
     vgg16_head,
     vgg16_weights,
@@ -69,7 +70,7 @@ VGG = [
 
 
 @pytest.fixture(scope="module")
-def scratch():
+def cnn():
     return scratch.scratch_cnn(128, 0.5)
 
 
@@ -87,8 +88,8 @@ def levels(shape):
 
 
 @pytest.mark.parametrize("table", [SCRATCH, VGG], ids=["scratch", "vgg"])
-def test_layers_are_those_of_the_slides(table, scratch, vgg):
-    model = scratch if table is SCRATCH else vgg
+def test_layers_are_those_of_the_slides(table, cnn, vgg):
+    model = cnn if table is SCRATCH else vgg
     known = {name for name, _, _ in table}
     rows = [
         (layer.name, layer.output.shape[1:], layer.count_params())
@@ -101,10 +102,10 @@ def test_layers_are_those_of_the_slides(table, scratch, vgg):
     assert sum(layer.count_params() for layer in others) == 0
 
 
-def test_totals_are_those_of_the_slides(scratch, vgg):
-    assert scratch.count_params() == 2_495_937
-    assert parameters(scratch.trainable_weights) == 2_494_977
-    assert parameters(scratch.non_trainable_weights) == 960
+def test_totals_are_those_of_the_slides(cnn, vgg):
+    assert cnn.count_params() == 2_495_937
+    assert parameters(cnn.trainable_weights) == 2_494_977
+    assert parameters(cnn.non_trainable_weights) == 960
     assert vgg.count_params() == 14_879_041
     assert parameters(vgg.trainable_weights) == 164_353
     assert parameters(vgg.non_trainable_weights) == 14_714_688
@@ -155,7 +156,7 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
     else:
         model = vgg16_head.vgg16_classifier(32, 0.5)
         vector = vgg16_weights.random(seed=4)
-        convolutions.write(vector, tmp_path / "base.npy")
+        vectors.write(tmp_path / "base.npy", vector)
         vgg16.load_convolutions(model, tmp_path / "base.npy")
         weights.save(vgg16_head.head(model), tmp_path / vgg16_head.WEIGHTS)
     backend.prepare(2)
@@ -167,15 +168,16 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
 
 
 def test_the_head_file_holds_the_head_alone(tmp_path):
-    vgg16_head.head(vgg16_head.vgg16_classifier(32, 0.5)).save_weights(
-        tmp_path / vgg16_head.WEIGHTS
-    )
+    trained = vgg16_head.head(vgg16_head.vgg16_classifier(32, 0.5))
+    weights.save(trained, tmp_path / vgg16_head.WEIGHTS)
     assert (tmp_path / vgg16_head.WEIGHTS).stat().st_size < 1_000_000
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
     weights.save(scratch.scratch_cnn(32, 0), tmp_path / scratch.WEIGHTS)
-    with pytest.raises(InputError, match=r"scratch\.weights\.h5: expected weights"):
+    with pytest.raises(
+        InputError, match=r"scratch\.npy: expected [\d,]+ float32 numbers"
+    ):
         models.load("scratch", 64, tmp_path, tmp_path)
 
 
@@ -185,6 +187,6 @@ def test_an_unknown_network_is_refused(tmp_path):
 
 
 def test_damaged_weights_are_refused(tmp_path):
-    (tmp_path / scratch.WEIGHTS).write_bytes(b"no HDF5")
-    with pytest.raises(InputError, match=r"scratch\.weights\.h5"):
+    (tmp_path / scratch.WEIGHTS).write_bytes(b"no array")
+    with pytest.raises(InputError, match=r"scratch\.npy: cannot be read"):
         models.load("scratch", 32, tmp_path, tmp_path)

@@ -1,16 +1,23 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from brain_mri.files.arrays import Part
 from brain_mri.networks import standardising
 
 RNG = np.random.default_rng(0)
+
+
+def standardised(values, scale):
+    index = pd.DataFrame({"image_id": range(len(values))})
+    return standardising.standardise(Part(values, index), scale).values
 
 
 def test_mean_and_spread_by_hand():
     scale = standardising.measure(np.array([[1.0, 5], [3, 5]]))
     assert scale.mean.tolist() == [2, 5]
     assert scale.factor.tolist() == [1, 0]  # the second never varies
-    found = standardising.standardised(np.array([[4.0, 9]]), scale)
+    found = standardised(np.array([[4.0, 9]]), scale)
     assert found.tolist() == [[2, 0]]
     assert found.dtype == np.float32
 
@@ -21,7 +28,7 @@ def test_scikit_learn_agrees():
     values = RNG.normal(3, 5, (50, 7)).astype(np.float32)
     scale = standardising.measure(values)
     expected = StandardScaler().fit_transform(values.astype(np.float64))
-    assert np.allclose(standardising.standardised(values, scale), expected, atol=1e-6)
+    assert np.allclose(standardised(values, scale), expected, atol=1e-6)
 
 
 def test_rounding_noise_is_no_spread():
@@ -37,7 +44,7 @@ def test_a_folded_layer_takes_features_as_they_are(spread):
     scale = standardising.measure(values)
     kernel = RNG.normal(0, 0.1, (512, 256)).astype(np.float32)
     bias = RNG.normal(size=256).astype(np.float32)
-    expected = standardising.standardised(values, scale) @ kernel + bias
+    expected = standardised(values, scale) @ kernel + bias
     wide, shifted = standardising.folded(kernel, bias, scale)
     assert wide.dtype == shifted.dtype == np.float32
     assert np.allclose(values @ wide + shifted, expected, atol=1e-4)

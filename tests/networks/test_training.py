@@ -43,8 +43,8 @@ def test_same_seed_same_bytes(tmp_path):
     hashes, histories = [], []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         model, history = fit(seed)
-        weights.save(model, tmp_path / f"{name}.weights.h5")
-        hashes.append(sha256(tmp_path / f"{name}.weights.h5"))
+        weights.save(model, tmp_path / f"{name}.npy")
+        hashes.append(sha256(tmp_path / f"{name}.npy"))
         histories.append(history)
     assert hashes[0] == hashes[1] != hashes[2]
     pd.testing.assert_frame_equal(histories[0], histories[1])
@@ -69,7 +69,7 @@ def test_a_diverging_training_names_lr():
 
 def test_the_optimizer_is_not_saved(tmp_path):
     model, _ = fit()
-    path = tmp_path / "trained.weights.h5"
+    path = tmp_path / "trained.npy"
     weights.save(model, path)
     assert path.stat().st_size < 1.3 * 4 * model.count_params()
     weights.load(scratch.scratch_cnn(32, 0), path)

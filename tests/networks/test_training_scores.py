@@ -62,7 +62,7 @@ def test_the_head_learns_sixteen_images_by_heart(images):
     features = Part(inference.predict(backbone, images), images.index)
     scale = standardising.measure(features.values)
     head = vgg16_head.head(model)
-    spread = Part(standardising.standardised(features.values, scale), features.index)
+    spread = standardising.standardise(features, scale)
     learn(head, spread, epochs=30)
     vgg16_head.fold(head, scale)
     check(training_scores.score_originals(head, features))

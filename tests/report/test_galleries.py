@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from brain_mri.files.arrays import Part
-from brain_mri.imaging.decoding import write_png
+from brain_mri.files.png import write_png
 from brain_mri.report import galleries
 
 RNG = np.random.default_rng(0)

@@ -1,10 +1,10 @@
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from page import Page
 
 from brain_mri import config
 from brain_mri.evidence import baselines, comparison, observations, scoring, wording
@@ -26,21 +26,6 @@ SECTIONS = [
     "limits",
 ]
 MODELS = ("scratch", "vgg")
-
-
-class Page(HTMLParser):
-    """Every tag of a page with its attributes, in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def all(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture

@@ -17,13 +17,10 @@ from brain_mri.dataset.groups import chains, conflicts, group_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.dataset.review import Decision
 from brain_mri.errors import InputError, printable
+from brain_mri.files.image_ids import ID_DIGITS, pixel_hash
 from brain_mri.files.names import CLASSES
-from brain_mri.imaging.decoding import (
-    ID_DIGITS,
-    ImageError,
-    decode,
-    pixel_hash,
-)
+from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoding import decode
 from brain_mri.progress import map_threads
 
 MAX_LISTED = 10  # rejected files in an error

@@ -9,9 +9,11 @@ import pandas as pd
 
 from brain_mri.errors import InputError, printable
 from brain_mri.files.names import CLASSES
+from brain_mri.files.png import write_png
 from brain_mri.imaging import lettering, outliers
 from brain_mri.imaging.cropping import corrected, crop_to_square, head_box
-from brain_mri.imaging.decoding import ImageError, decode, write_png
+from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoding import decode
 from brain_mri.progress import map_threads
 
 STEM_LETTERS = 40

@@ -9,9 +9,9 @@ import pandas as pd
 
 from brain_mri.errors import InputError, printable
 from brain_mri.files import tables
+from brain_mri.files.image_ids import ID_DIGITS
 from brain_mri.files.names import PARTS
 from brain_mri.files.user_tables import read_rows
-from brain_mri.imaging.decoding import ID_DIGITS
 
 FILE = Path("split.csv")
 COLUMNS = ("image_id", "group", "part")

@@ -1,4 +1,4 @@
-"""What every decoder shares: what an image may be, and the way to its grey levels."""
+"""What every decoder shares: the limits of a file, the result, scaling to 8 bits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,26 +8,20 @@ import numpy.typing as npt
 
 from brain_mri.errors import InputError
 
+# The limits. Each is a property of the file alone, never of time or memory used, so
+# that every computer refuses the same files. Within them a file takes at most about
+# 1.5 s of processor time and 1 GB of memory.
 MIN_SIDE = 16  # px; below it no head can be told from noise
-
-# A phone's photograph of a film has 24 million. Measured at this size on noise, the
-# dearest kind (lossless WebP with alpha) takes 1.2 s and 0.9 GB.
-MAX_PIXELS = 25_000_000
-
-# Of the file: four channels of 16 bits a pixel, uncompressed, and nothing holds more.
-MAX_BYTES = 8 * MAX_PIXELS
-
-# Of a file in JPEG 2000, or of one whose run lengths are read in Python, as those of
-# BMP and of compressed DICOM are: so much takes 1.5 s.
-MAX_SLOW_BYTES = 8_000_000
-
-# Height times width times colours of what Pillow decodes in Python: BMP in run lengths,
-# PNM in text or with an unusual maximum. So many take 1.2 s.
-MAX_SLOW_SAMPLES = 2_000_000
-
+MAX_PIXELS = 25_000_000  # a phone's photograph of a film has 24 million
+MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits a pixel, uncompressed
+MAX_SLOW_BYTES = 8_000_000  # of JPEG 2000, compressed DICOM, what Python decodes
+MAX_SLOW_SAMPLES = 2_000_000  # height * width * channels of what Python decodes
 MAX_SCANS = 100  # of a JPEG image; a progressive one has about ten
+MAX_PNM_HEADER = 1000  # bytes; Pillow reads one at a time
+MAX_PNM_COMMENTS = 100  # in pixels as text; Pillow copies the rest for each
+MAX_TIFF_VALUES = 100_000  # tags, or values of one tag: Pillow makes objects of them
 
-BLOCK = 1 << 18  # pixels that are worked on in float64 at once
+BLOCK = 1 << 18  # pixels that are computed in float64 at once
 
 
 class ImageError(InputError):
@@ -36,10 +30,10 @@ class ImageError(InputError):
 
 @dataclass(frozen=True)
 class Decoded:
-    """Hold one image: `grey` (height, width) in [0, 255], and what the file was.
+    """Hold one image: `grey` (height, width) in [0, 255], file format and pixel mode.
 
-    patient: the same text for files of the same patient, "" where none is named; it
-        means nothing in another process (see `dicom`).
+    patient: equal for files of the same patient within this process, "" where the file
+        names none (see `dicom`).
     """
 
     grey: npt.NDArray[np.uint8]
@@ -49,7 +43,7 @@ class Decoded:
 
 
 def check_size(width: int, height: int) -> None:
-    """Check a size that a header states, before any pixel is decoded.
+    """Check the size that a header states, before any pixel is decoded.
 
     Raises:
         ImageError: a side is under 16 px, or there are more than 25 million pixels.
@@ -61,7 +55,7 @@ def check_size(width: int, height: int) -> None:
 
 
 def check_scans(jpeg: bytes) -> None:
-    """Check how many scans hold a JPEG image: each is a pass over all its pixels.
+    """Check the number of scans of a JPEG image: each is a pass over all its pixels.
 
     Raises:
         ImageError: there are more than 100.
@@ -70,40 +64,39 @@ def check_scans(jpeg: bytes) -> None:
         raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
 
 
-def stretch(
-    deep: npt.NDArray, ends: tuple[float, float] | None = None
+def scale_to_8_bits(
+    levels: npt.NDArray, ends: tuple[float, float] | None = None
 ) -> npt.NDArray[np.uint8]:
     """Scale levels of any depth, (height, width), linearly from `ends` to 0..255.
 
-    The ends are those of the window in use, or else the image's own extremes, as
-    nothing says which part of 16 or 32 bits is in use.
+    Without `ends`, the image's own minimum and maximum are used, as no header says
+    which part of 16 or 32 bits is in use.
 
     Raises:
         ImageError: a level is NaN or infinite.
     """
-    extremes = float(deep.min()), float(deep.max())  # NaN if any level is
+    extremes = float(levels.min()), float(levels.max())  # NaN if any level is
     if not np.isfinite(extremes).all():
         raise ImageError("pixels that are not finite numbers")
     low, high = ends or extremes
     scale = 255.0 / (high - low) if high != low else 0.0
 
     def scaled(part: npt.NDArray) -> npt.NDArray:
-        levels = (np.asarray(part, np.float64) - low) * scale
-        return np.clip(np.round(levels), 0, 255)
+        return np.clip(np.round((np.asarray(part, np.float64) - low) * scale), 0, 255)
 
-    return pointwise(scaled, deep, np.uint8)
+    return apply_by_rows(scaled, levels, np.uint8)
 
 
-def pointwise(
-    function: Callable[[npt.NDArray], npt.NDArray], values: npt.NDArray, dtype: type
+def apply_by_rows(
+    function: Callable[[npt.NDArray], npt.NDArray], levels: npt.NDArray, dtype: type
 ) -> npt.NDArray:
-    """Apply a function of each pixel alone to some rows of (height, width) at a time.
+    """Apply a function of single pixels to (height, width), some rows at a time.
 
-    So that what it makes on the way, in float64, is never as large as the image.
+    Its intermediate float64 arrays are then never as large as the image.
     """
-    out: npt.NDArray = np.empty(values.shape, dtype)
-    rows = max(1, BLOCK // values.shape[1])
-    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused
-        for start in range(0, len(values), rows):
-            out[start : start + rows] = function(values[start : start + rows])
+    out: npt.NDArray = np.empty(levels.shape, dtype)
+    rows = max(1, BLOCK // levels.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite levels are refused
+        for start in range(0, len(levels), rows):
+            out[start : start + rows] = function(levels[start : start + rows])
     return out

@@ -1,7 +1,7 @@
-"""Decode one DICOM image; of the patient nothing leaves but a hash without a use.
+"""Decode one DICOM image; the only patient information kept is a salted hash in memory.
 
-No text of pydicom's leaves either: its errors and warnings may quote the file. What is
-not read cannot leak, so only the elements named here are.
+Only the elements in `READ` are read, so that no other can leak. The errors and warnings
+of pydicom may quote the file, so none of their text is passed on.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ from brain_mri.imaging.decoded import (
     MAX_SLOW_BYTES,
     Decoded,
     ImageError,
+    apply_by_rows,
     check_scans,
     check_size,
-    pointwise,
-    stretch,
+    scale_to_8_bits,
 )
 
 NEEDED = (
@@ -46,10 +46,10 @@ NEEDED = (
     "PixelRepresentation",
 )
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-# Where one of a pair is empty or missing, the other says nothing.
+# One of a pair is ignored where the other is empty or missing.
 PAIRS = (("WindowCenter", "WindowWidth"), ("RescaleSlope", "RescaleIntercept"))
 TABLES = ("ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction")
-COLOURS = ("Red", "Green", "Blue")  # no segmented tables: a few bytes make millions
+COLOURS = ("Red", "Green", "Blue")  # no segmented tables, which may expand a lot
 READ = [
     *NEEDED,
     *PIXELS,
@@ -69,20 +69,20 @@ READ = [
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 
-Function = Callable[[npt.NDArray], npt.NDArray]  # of each pixel alone
+Function = Callable[[npt.NDArray], npt.NDArray]  # of single pixels
 
-# What stands for "no name", without regard to case, spaces and signs: one of these
-# words, before or after what ought to be named.
-NONE = (
+# Placeholders for an identifier, in lower case, without spaces and punctuation: a word
+# of absence, a word for the field itself, or both in either order.
+ABSENT = (
     "anon(ym(ous|i[sz]ed)?)?|deidentified|removed|redacted|hidden|private|default|test"
     "|un(known|named|specified|defined|available)|not(known|specified|available|given)"
     "|no|none|null|nil|nan?|blank|empty"
 )
-NAMED = "(patient|subject|id|name)"
-NOBODY = f"({NONE})?{NAMED}*|{NAMED}+({NONE})|0*|x{{2,}}"
+FIELD = "(patient|subject|id|name)"
+PLACEHOLDER = f"({ABSENT})?{FIELD}*|{FIELD}+({ABSENT})|0*|x{{2,}}"
 
-# Of this process alone and never written: within one audit equal hashes tell equal
-# patients, and after it nobody can try identifiers against them.
+# Random in each process and never written: equal hashes mean equal patients within one
+# audit, and no identifier can be tried against them afterwards.
 _SALT = secrets.token_bytes(32)
 
 warnings.filterwarnings("ignore", module=r"pydicom\b")
@@ -93,19 +93,19 @@ def decode(content: bytes) -> Decoded:
     """Decode a DICOM file of one frame to grey levels.
 
     Stored values go through the modality table or rescale slope and intercept, then
-    through the first VOI table or window, whose range becomes 0..255; without one,
-    minimum..maximum of all but padding does. MONOCHROME1 is inverted. Colour becomes
-    luma.
+    through the first VOI table or window, whose range is scaled to 0..255; without
+    either, minimum..maximum of all pixels but padding is. MONOCHROME1 is inverted.
+    Colour becomes luma.
 
-    `patient` is a hash of `PatientID` under a random salt that lives in memory only:
-    equal within this process for equal patients, and no use elsewhere. It is "" for a
-    missing identifier and for a placeholder (see `is_placeholder`).
+    `patient` is a hash of `PatientID` with a random salt that is kept in memory only,
+    so it can be compared within this process alone. It is "" for a missing identifier
+    and for a placeholder (see `is_placeholder`).
 
     Raises:
-        ImageError: no image, several frames, something needed is missing, not known or
-            damaged, or no decoder for the compression is installed.
+        ImageError: there is no image, there are several frames, a needed element is
+            missing, unknown or damaged, or no decoder for the compression is installed.
 
-    Source: DICOM PS3.3, C.11.1, C.11.2 and C.7.6.3, by way of pydicom.
+    Source: DICOM PS3.3, C.11.1, C.11.2 and C.7.6.3, as pydicom implements it.
     """
     try:
         return _decode(content)
@@ -116,13 +116,13 @@ def decode(content: bytes) -> Decoded:
 
 
 def is_placeholder(identifier: str) -> bool:
-    """Tell whether a patient's identifier names nobody.
+    """Tell whether a patient's identifier is a placeholder.
 
-    It does not if, without spaces and signs, it is empty, all zeros, two or more X, or
-    says so ("Unknown Patient", see `NOBODY`). "1" and "anonymous17" name somebody.
+    It is if, without spaces and punctuation, it is empty, all zeros, two or more X, or
+    a phrase like "Unknown Patient". "1" and "anonymous17" identify a patient.
     """
     plain = re.sub(r"[\W_]", "", identifier.casefold())
-    return re.fullmatch(NOBODY, plain) is not None
+    return re.fullmatch(PLACEHOLDER, plain) is not None
 
 
 def _decode(content: bytes) -> Decoded:
@@ -135,7 +135,7 @@ def _decode(content: bytes) -> Decoded:
 
 
 def _check_syntax(content: bytes) -> None:
-    """Check the compression before anything is decompressed, the deflated data too."""
+    """Check the compression before anything is decompressed, deflated headers too."""
     stream = io.BytesIO(content)
     stream.seek(132)
     meta = read_dataset(
@@ -161,11 +161,11 @@ def _check_syntax(content: bytes) -> None:
 
 
 def _check(data: Dataset) -> None:
-    """Check what the header says, before any pixel is decoded."""
+    """Check the header before any pixel is decoded."""
     if not any(name in data for name in PIXELS):
         raise ImageError("DICOM without an image")
     for name in NEEDED:
-        # floats have neither sign nor stored bits
+        # pixels in floating point need the first five only
         if data.get(name) is None and ("PixelData" in data or name in NEEDED[:5]):
             raise ImageError(f"DICOM without {name}")
     frames = int(data.get("NumberOfFrames") or 1)
@@ -182,7 +182,7 @@ def _check(data: Dataset) -> None:
 
 
 def _check_bits(data: Dataset) -> None:
-    """Refuse levels that are not in the lower bits, where pydicom looks for them."""
+    """Refuse levels outside the lower bits, which are the ones that pydicom reads."""
     if "PixelData" not in data or data.get("HighBit") is None:
         return
     high, stored = int(data.HighBit), int(data.BitsStored)
@@ -209,28 +209,28 @@ def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
     if pixels.ndim != 2:
         raise ImageError("DICOM in grey with several samples a pixel")
     try:
-        rescaled, (shown, ends) = _rescaling(data), _view(data)
-        levels = pointwise(lambda part: shown(rescaled(part)), pixels, np.float32)
+        rescale, (window, ends) = _rescaling(data), _windowing(data)
+        levels = apply_by_rows(lambda part: window(rescale(part)), pixels, np.float32)
         ends = ends or _inner_ends(pixels, levels, data)
     except MemoryError:
         raise
     except Exception:
         raise ImageError("DICOM with a window or a table that is damaged") from None
-    grey = stretch(levels, ends)
+    grey = scale_to_8_bits(levels, ends)
     return 255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey
 
 
 def _rescaling(data: Dataset) -> Function:
-    """Return what makes levels of stored values: the modality table, or slope etc."""
+    """Return the modality transform: a table, or rescale slope and intercept."""
     if data.get("ModalityLUTSequence"):
         return _table(data.ModalityLUTSequence[0], data)[0]
     return lambda pixels: apply_modality_lut(pixels, data)
 
 
-def _view(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
-    """Return what the levels are shown through, and the ends of the range it maps to.
+def _windowing(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
+    """Return the VOI transform and the ends of its output range.
 
-    That is the first VOI table if it is whole, or else the window, or else nothing.
+    It is the first VOI table if that is whole, or else the window, or else none.
     """
     item = data.VOILUTSequence[0] if data.get("VOILUTSequence") else Dataset()
     if None not in (item.get("LUTDescriptor"), item.get("LUTData")):
@@ -241,28 +241,28 @@ def _view(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
     def window(levels: npt.NDArray) -> npt.NDArray:
         return apply_windowing(levels, data)
 
-    with np.errstate(over="ignore"):  # of the sigmoid's exponent
+    with np.errstate(over="ignore"):  # the exponent of a sigmoid
         low, high = window(np.array([-1e300, 1e300])).tolist()
     return window, (low, high)
 
 
 def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]:
-    """Return a table as a function of levels, and the ends that its bits can say.
+    """Return a table as a function of levels, and the range of its stated bits.
 
-    Looked up here, as pydicom's indices have the type of the entries or the pixels,
-    in which they overflow.
+    Not left to pydicom, whose indices overflow: they have the type of the entries or
+    of the pixels.
 
     Raises:
-        ValueError: there are too few entries, or some need more bits than it says.
+        ValueError: there are too few entries, or an entry exceeds the stated bits.
     """
     count, first, bits = item.LUTDescriptor
-    count = count % (1 << 16) or 1 << 16  # implicit, it is read as signed; 0 is all
+    count = count % (1 << 16) or 1 << 16  # may be read as signed; 0 means 65,536
     entries = _entries(item, data)[:count]
     if len(entries) != count or not 8 <= bits <= 16 or entries.max() >= 1 << bits:
         raise ValueError("a table that contradicts its descriptor")
 
     def look_up(levels: npt.NDArray) -> npt.NDArray:
-        # rounded, as what a slope makes of 29 may be a little less
+        # rounded, as a rescaled level of 29 may be a little less as a float
         nearest = np.rint(levels.astype(np.float64)) - first
         return entries[np.clip(nearest, 0, count - 1).astype(np.intp)]
 
@@ -279,9 +279,9 @@ def _entries(item: Dataset, data: Dataset) -> npt.NDArray:
 def _inner_ends(
     pixels: npt.NDArray, levels: npt.NDArray, data: Dataset
 ) -> tuple[float, float] | None:
-    """Return the extremes without the padding round a scan, if any is stated.
+    """Return the extremes of all pixels but padding, None where no padding is stated.
 
-    Source: DICOM PS3.3, C.7.5.1.1.2: a stored value, or a range with both its ends.
+    Source: DICOM PS3.3, C.7.5.1.1.2: a stored value, or a range including both ends.
     """
     first = data.get("PixelPaddingValue")
     if first is None:

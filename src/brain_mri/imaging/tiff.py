@@ -1,25 +1,29 @@
-"""What a TIFF file says of itself, read before Pillow makes objects of all of it."""
+"""Check the tags of a TIFF file before Pillow makes objects of all of them.
+
+Source: TIFF 6.0, sections 2, 8 and 15, and BigTIFF as libtiff reads it.
+"""
 
 import contextlib
+import io
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from brain_mri.imaging.decoded import MAX_PIXELS, ImageError
+from PIL import TiffImagePlugin
 
-# Of one tag, so of strips or tiles, and tags: so many strips take 0.5 s and 0.2 GB.
-MAX_VALUES = 100_000
+from brain_mri.imaging.decoded import MAX_PIXELS, MAX_TIFF_VALUES, ImageError
 
-# Tags, the last of a JPEG file within, as which EXIF keeps a thumbnail.
-SUBFILE, OLD_SUBFILE, WIDTH, TILE_WIDTH, TILE_LENGTH = 254, 255, 256, 322, 323
-THUMBNAIL = 513
-REDUCED, MASK, OLD_REDUCED = 1, 4, 2  # what a page says of itself that is no image
-BYTES = (1, 2, 7)  # types of a byte a value, which Pillow takes in one piece
-WHOLE = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 16: "Q", 17: "q"}  # numbers
+SUBFILE, OLD_SUBFILE, WIDTH, BITS, PHOTOMETRIC = 254, 255, 256, 258, 262
+TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 322, 323, 339
+THUMBNAIL = 513  # EXIF's: a JPEG file within
+REDUCED, MASK, OLD_REDUCED = 1, 4, 2  # values of SUBFILE and OLD_SUBFILE
+BYTES = (1, 2, 7)  # types of one byte a value, which Pillow reads in one piece
+SIZES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}  # bytes of integer types
+SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}
 
 
 class Entry(NamedTuple):
-    """Hold one tag: its type, how many values, and the value if it is one whole one."""
+    """Hold a tag, its type, its number of values, and its value if a sole integer."""
 
     tag: int
     type: int
@@ -28,84 +32,108 @@ class Entry(NamedTuple):
 
 
 def check_tiff(tiff: bytes) -> None:
-    """Check that there is one image, without more parts than can be read at once.
+    """Check that a TIFF file holds one image in few parts.
 
-    A page that says it is another's mask, or its copy in a lower resolution, does not
-    count. What is damaged is left to Pillow to complain of.
+    Masks and copies in a lower resolution do not count as images. A damaged file passes
+    as far as it can be read: Pillow then says what is wrong.
 
     Raises:
         ImageError: there are several images, more than 100,000 tags or values of one
             tag, or tiles of more than 25 million pixels.
     """
-    images = tags = 0
-    for entries in _pages(tiff):
+    tags = images = 0
+    for entries in _directories(tiff):
         tags += 1 + len(entries)
         _check_number(tags, "tags")
-        if not images:
+        if images == 0:
             _check_first(entries)
             images = 1
-        elif _get(entries, WIDTH) and not _helps(entries):
+        elif _value(entries, WIDTH) and not _is_auxiliary(entries):
             images += 1
     if images > 1:
         raise ImageError(f"TIFF of {images} pages; expected one image a file")
+
+
+def pixel_type(tags: Mapping[int, Any]) -> tuple[int, int]:
+    """Return bits and format (see `SAMPLE_FORMATS`) of a sample, from Pillow's tags."""
+    return tags.get(BITS, (1,))[0], tags.get(SAMPLE_FORMAT, (1,))[0]
+
+
+def unsupported(tags: Mapping[int, Any]) -> ImageError:
+    """Return the refusal of a pixel type that Pillow cannot read."""
+    bits, form = pixel_type(tags)
+    words = [f"{bits} bits", SAMPLE_FORMATS.get(form, "of another kind")]
+    words += ["white is zero"] * (tags.get(PHOTOMETRIC) == 0)
+    return ImageError(
+        f"TIFF of a pixel type that is not supported ({', '.join(words)})"
+    )
+
+
+def check_pixel_type(tiff: bytes) -> None:
+    """Refuse a TIFF file that Pillow cannot open for its pixel type alone."""
+    stream = io.BytesIO(tiff)
+    try:
+        TiffImagePlugin.TiffImageFile(stream)
+    except SyntaxError as error:
+        if str(error) == "unknown pixel mode":
+            head = tiff[: 16 if tiff[2] == 43 else 8]  # BigTIFF's is longer
+            tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+            stream.seek(tags.next)
+            tags.load(stream)
+            raise unsupported(tags) from None
+
+
+def _check_number(number: int, what: str) -> None:
+    if number > MAX_TIFF_VALUES:
+        raise ImageError(f"TIFF with {number:,} {what}, more than {MAX_TIFF_VALUES:,}")
 
 
 def _check_first(entries: list[Entry]) -> None:
     for entry in entries:
         if entry.type not in BYTES:
             _check_number(entry.values, f"values of tag {entry.tag}")
-    # libtiff unpacks a tile as a whole, however small the image
-    if _get(entries, TILE_WIDTH) * _get(entries, TILE_LENGTH) > MAX_PIXELS:
+    # libtiff decodes whole tiles, however small the image
+    if _value(entries, TILE_WIDTH) * _value(entries, TILE_LENGTH) > MAX_PIXELS:
         raise ImageError(f"TIFF with tiles of more than {MAX_PIXELS:,} pixels")
 
 
-def _helps(entries: list[Entry]) -> bool:
-    """Say whether a page is another's copy in a lower resolution, or its mask."""
+def _is_auxiliary(entries: list[Entry]) -> bool:
+    """Tell whether a page is a mask of another, or its copy in a lower resolution."""
     return bool(
-        _get(entries, SUBFILE) & (REDUCED | MASK)
-        or _get(entries, OLD_SUBFILE) == OLD_REDUCED
-        or _get(entries, THUMBNAIL)
+        _value(entries, SUBFILE) & (REDUCED | MASK)
+        or _value(entries, OLD_SUBFILE) == OLD_REDUCED
+        or _value(entries, THUMBNAIL)
     )
 
 
-def _check_number(number: int, what: str) -> None:
-    if number > MAX_VALUES:
-        raise ImageError(f"TIFF with {number:,} {what}, more than {MAX_VALUES:,}")
-
-
-def _get(entries: list[Entry], tag: int) -> int:
+def _value(entries: list[Entry], tag: int) -> int:
     # the largest, where a damaged file has several
     return max((entry.value for entry in entries if entry.tag == tag), default=0)
 
 
-def _pages(tiff: bytes) -> Iterator[list[Entry]]:
-    """Yield the tags of each page, up to one that is not there or was seen before."""
+def _directories(tiff: bytes) -> Iterator[list[Entry]]:
+    """Yield the entries of each directory; stop at a missing or repeated one."""
     order = "<" if tiff[:2] == b"II" else ">"
-    big = tiff[2:3] == b"+"  # as Pillow tells BigTIFF
-    count, entry, offset = ("Q", "HHQ8s", "Q") if big else ("H", "HHL4s", "L")
+    big = tiff[2:3] == b"+"  # as Pillow recognises BigTIFF
+    number, offset = (order + "Q", order + "Q") if big else (order + "H", order + "L")
+    entry = struct.Struct(order + ("HHQ8s" if big else "HHL4s"))
     seen = {0}
     with contextlib.suppress(struct.error, OverflowError):
-        (at,) = struct.unpack_from(order + offset, tiff, 8 if big else 4)
+        (at,) = struct.unpack_from(offset, tiff, 8 if big else 4)
         while at not in seen:
             seen.add(at)
-            (tags,) = struct.unpack_from(order + count, tiff, at)
-            _check_number(tags, "tags")
-            at += struct.calcsize(order + count)
-            end = at + tags * struct.calcsize(order + entry)
-            yield list(_entries(tiff[at:end], order, entry))
-            (at,) = struct.unpack_from(order + offset, tiff, end)
+            (count,) = struct.unpack_from(number, tiff, at)
+            _check_number(count, "tags")
+            at += struct.calcsize(number)
+            end = at + count * entry.size
+            table = tiff[at:end]
+            whole = table[: len(table) // entry.size * entry.size]  # of a cut file
+            yield [_entry(row, order) for row in entry.iter_unpack(whole)]
+            (at,) = struct.unpack_from(offset, tiff, end)
 
 
-def _entries(table: bytes, order: str, entry: str) -> Iterator[Entry]:
-    size = struct.calcsize(order + entry)
-    rows = table[: len(table) // size * size]  # Pillow uses what a cut file has
-    for tag, kind, count, field in struct.iter_unpack(order + entry, rows):
-        value = _value(kind, field, order) if count == 1 else 0
-        yield Entry(tag, kind, count, value)
-
-
-def _value(kind: int, field: bytes, order: str) -> int:
-    code = order + WHOLE.get(kind, "")
-    if kind not in WHOLE or struct.calcsize(code) > len(field):  # it stands elsewhere
-        return 0
-    return int(struct.unpack_from(code, field)[0])
+def _entry(row: tuple[int, int, int, bytes], order: str) -> Entry:
+    tag, kind, values, field = row
+    inline = field[: SIZES.get(kind, 0)] if values == 1 else b""
+    value = int.from_bytes(inline, "little" if order == "<" else "big")
+    return Entry(tag, kind, values, value)

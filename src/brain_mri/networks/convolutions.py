@@ -1,17 +1,11 @@
-"""Keep VGG-16's convolutions as one vector: kernel and bias of each layer in order.
-
-The plainest file there is, so that the same numbers are the same bytes whatever they
-were read from.
-"""
+"""VGG-16's convolutions as one vector, (COUNT,): kernel and bias of each layer."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from brain_mri.errors import InputError
-from brain_mri.files.writing import writing
+from brain_mri.files.vectors import Vector
 
 # Kernel (height, width, in, out) of each layer; the bias is (out,).
 KERNELS = {
@@ -26,8 +20,6 @@ KERNELS = {
     for i in range(1, convolutions + 1)
 }
 COUNT = 14_714_688  # numbers in all
-
-Vector = npt.NDArray[np.float32]  # (COUNT,)
 
 
 def joined(layers: Mapping[str, tuple[npt.NDArray, npt.NDArray]]) -> Vector:
@@ -55,32 +47,3 @@ def by_layer(vector: Vector) -> Iterator[tuple[str, npt.NDArray, npt.NDArray]]:
         end = start + int(np.prod(shape))
         yield name, vector[start:end].reshape(shape), vector[end : end + shape[-1]]
         start = end + shape[-1]
-
-
-def write(vector: Vector, path: Path) -> None:
-    """Write a vector as .npy, whole or not at all.
-
-    Raises:
-        InputError: the disk is full or the folder closed.
-    """
-    with writing(path) as part, part.open("wb") as file:
-        np.save(file, vector)
-
-
-def read(path: Path) -> Vector:
-    """Read what `write` wrote.
-
-    Raises:
-        InputError: it is missing, damaged or something else.
-    """
-    try:
-        vector = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be read as weights ({reason})") from error
-    if vector.shape != (COUNT,) or vector.dtype != np.float32:
-        raise InputError(
-            f"{path}: expected {COUNT:,} float32 numbers, found {vector.dtype} of "
-            f"shape {vector.shape}; start the stage vgg_weights again"
-        )
-    return vector

@@ -5,6 +5,8 @@ A check that can only refuse: no result depends on it.
 
 from pathlib import Path
 
+import psutil
+
 from brain_mri.errors import InputError
 
 # Fitted to the peaks of 22 trainings and 10 runs of the convolutions on a processor,
@@ -75,25 +77,23 @@ def training_need(image_size: int, batch: int, precision: str) -> int:
 
 
 def available(root: Path = Path("/")) -> int | None:
-    """Return the bytes that a process can still get, or None where that is unsure.
+    """Return the bytes that a process can still get, or None where there is a GPU.
 
-    Unsure: there is a GPU, or the system is not Linux. Swap counts as memory.
+    Swap counts as memory.
     """
-    try:
-        if any((root / gpu).exists() for gpu in GPUS):
-            return None
-        lines = (root / "proc" / "meminfo").read_text().splitlines()
-        known = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-        free = (known["MemAvailable"] + known.get("SwapFree", 0)) * 1024
-        return max(0, min([free, *_group_limits(root)]))
-    except (OSError, ValueError, KeyError, IndexError):
+    if any((root / gpu).exists() for gpu in GPUS):
         return None
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    return max(0, min([free, *_group_limits(root)]))
 
 
 def _group_limits(root: Path) -> list[int]:
     """Return what every control group above this process leaves it, in bytes."""
-    limits = []
-    for line in (root / "proc" / "self" / "cgroup").read_text().splitlines():
+    limits: list[int] = []
+    cgroup = root / "proc" / "self" / "cgroup"
+    if not cgroup.exists():  # not Linux
+        return limits
+    for line in cgroup.read_text().splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0" or controllers == "memory":
             kind = "v2" if number == "0" else "v1"

@@ -14,7 +14,7 @@ def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model
     Args:
         name: scratch or vgg.
         image_size: side of the input it was trained for, in pixels.
-        frozen: the file that `convolutions.write` made of VGG-16's convolutions;
+        frozen: the file of VGG-16's convolutions;
             unused for scratch, which has its own.
         trained: the folder that the training stage wrote.
 

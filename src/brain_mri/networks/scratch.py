@@ -5,7 +5,7 @@ from keras import layers
 
 from brain_mri.networks import interface
 
-WEIGHTS = "scratch.weights.h5"  # in the folder that its training writes
+WEIGHTS = "scratch.npy"  # in the folder that its training writes
 
 
 def scratch_cnn(image_size: int, dropout: float) -> keras.Model:

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from brain_mri.files import vectors
 from brain_mri.networks import convolutions, interface
 
 # Minus ImageNet's mean of blue, green and red, as keras.applications.vgg16 has it.
@@ -39,10 +40,11 @@ def backbone(image_size: int) -> keras.Model:
 
 
 def load_convolutions(model: keras.Model, path: Path) -> None:
-    """Load the file that `convolutions.write` made into a network with those layers.
+    """Load the file that the stage vgg_weights made into a network with those layers.
 
     Raises:
         InputError: the file is missing, damaged or something else.
     """
-    for name, kernel, bias in convolutions.by_layer(convolutions.read(path)):
+    vector = vectors.read(path, convolutions.COUNT)
+    for name, kernel, bias in convolutions.by_layer(vector):
         model.get_layer(name).set_weights([kernel, bias])

@@ -5,7 +5,7 @@ from keras import layers
 
 from brain_mri.networks import interface, standardising, vgg16
 
-WEIGHTS = "head.weights.h5"  # in the folder that its training writes
+WEIGHTS = "head.npy"  # in the folder that its training writes
 
 
 def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:

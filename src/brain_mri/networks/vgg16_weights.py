@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brain_mri.errors import InputError
-from brain_mri.networks import keras_download, weights_file
-from brain_mri.networks.convolutions import KERNELS, Vector, joined
+from brain_mri.files.vectors import Vector
+from brain_mri.networks import keras_download
+from brain_mri.networks.convolutions import KERNELS, joined
 
 # SHA-256 over the vector of `convolutions`, little-endian float32.
 FINGERPRINT = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
@@ -127,13 +128,18 @@ def from_keras(path: Path) -> Vector:
     Raises:
         InputError: it is damaged or of another network.
     """
-    weights_file.check(path, {name: [k, k[-1:]] for name, k in KERNELS.items()})
-    with h5py.File(path, "r") as file:
-        layers = {
-            name: sorted(weights_file.arrays(file[name]), key=lambda array: -array.ndim)
-            for name in KERNELS
-        }
-    return joined({name: (found[0], found[1]) for name, found in layers.items()})
+    try:
+        with h5py.File(path, "r") as file:
+            layers = {name: _kernel_and_bias(file[name]) for name in KERNELS}
+        return joined(layers)
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as weights ({reason})") from error
+
+
+def _kernel_and_bias(layer: h5py.Group) -> tuple[npt.NDArray, npt.NDArray]:
+    kernel, bias = sorted(layer.values(), key=lambda values: -values.ndim)
+    return np.asarray(kernel), np.asarray(bias)
 
 
 def fingerprint(vector: Vector) -> str:

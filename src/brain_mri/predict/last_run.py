@@ -56,10 +56,7 @@ def trained(root: Path, last: str = "compare") -> Trained:
     run = lock.read(root, last)
     taken = run.params
     try:
-        # of what the crop reads, the data set alone is a folder
-        [dataset] = [
-            d for d in run.stages["crop"].deps.items() if d[1].endswith(".dir")
-        ]
+        dataset = str(taken["dataset"])
         return Trained(
             run=run,
             image_size=int(taken["image_size"]),
@@ -67,8 +64,8 @@ def trained(root: Path, last: str = "compare") -> Trained:
             calibrated=bool(taken["evaluate.calibrate"]),
             champion=str(taken["model"]),
             vgg_weights=str(taken["vgg.weights"]),
-            dataset=dataset[0],
-            dataset_md5=dataset[1],
+            dataset=dataset,
+            dataset_md5=run.stages["crop"].deps[dataset],
         )
     except (KeyError, TypeError, ValueError):
         raise InputError(

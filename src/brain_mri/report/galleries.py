@@ -10,9 +10,10 @@ import pandas as pd
 
 from brain_mri.files.arrays import Part
 from brain_mri.files.names import CLASSES
+from brain_mri.files.png import read_png
 from brain_mri.imaging import pictures
 from brain_mri.imaging.cropping import Box
-from brain_mri.imaging.decoding import decode, read_png
+from brain_mri.imaging.decoding import decode
 
 CROPS = 24
 VARIED = 6  # training images shown with their variants
