@@ -347,7 +347,7 @@ def test_a_data_sets_name_is_no_command(clean, tmp_path):
     changed = f"dataset='{other}'"
     told = run(clean, "dvc", "exp", "run", "-S", changed, "crop")
     assert ran(told) == ["audit", "crop"]
-    assert params.load(clean / "params.yaml")["dataset"] == str(other)
+    assert config.load(clean / "params.yaml").dataset == str(other)
     assert not list(clean.rglob("pwned"))
 
 

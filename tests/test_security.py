@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, offline, run
+from conftest import ROOT, edited_params, offline, run
 from page import Page
 
 from brain_mri import cli, config
@@ -252,8 +252,8 @@ def clone(project, tmp_path):
     folder = tmp_path / "clone"
     (folder / "data").mkdir()
     shutil.copy(project / "data" / "split.csv", folder / "data")
-    values = params.load(folder / "params.yaml") | {"check": {}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with edited_params(folder) as values:
+        values["check"] = {}
     return folder
 
 
