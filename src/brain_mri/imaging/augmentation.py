@@ -1,71 +1,63 @@
-"""Vary the training images as the slides did, by six operations."""
+"""Vary the training images as the slides did, by six operations.
 
-from collections.abc import Iterator
+Each means what Keras' layer of that name means: RandomFlip, RandomRotation, RandomZoom
+(twice), RandomContrast, RandomBrightness. An image is resampled once for the first
+four, in double precision by SciPy's plain C: OpenCV's warpAffine gave other bytes with
+a processor's wider instructions switched off, and Pillow's transform rounds down.
+"""
 
-import keras
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from keras import layers
+from scipy.ndimage import affine_transform
 
-# Pixels at once, 256 images of 128 a side, for bounded memory; the bytes depend on it.
-CHUNK = 2**22
+from brain_mri.config import Augment
+
+Grey = npt.NDArray[np.uint8]
+
+CHUNK = 2**22  # pixels at once, 256 images of 128 a side, for bounded memory
 
 
-def augmenter(
-    *,
-    rotation: float,
-    zoom: float,
-    widening: float,
-    contrast: float,
-    brightness: float,
-    seed: int,
-) -> keras.Sequential:
-    """Build the six random operations.
+class Variation(NamedTuple):
+    """What is done to one image, in this order."""
 
-    What a turn or a zoom uncovers is black like the background of a scan; Keras'
-    default would mirror pieces of skull into it.
-
-    Args:
-        rotation: largest turn either way, as a fraction of a full turn, in [0, 1).
-        zoom: largest change of scale either way, in [0, 1).
-        widening: largest stretch in width alone, in [0, 1).
-        contrast: largest change of contrast either way, in [0, 1).
-        brightness: largest shift either way, as a fraction of 255, in [0, 1).
-        seed: rules all six.
-
-    Returns:
-        A model on images, shape (n, height, width, 1), grey levels in [0, 255].
-    """
-    black = {"fill_mode": "constant", "fill_value": 0.0}
-    levels = {"value_range": (0, 255)}
-    return keras.Sequential(
-        [
-            layers.RandomFlip("horizontal", seed=seed),
-            layers.RandomRotation(rotation, seed=seed + 1, **black),
-            layers.RandomZoom((-zoom, zoom), seed=seed + 2, **black),
-            layers.RandomZoom(0.0, (-widening, 0.0), seed=seed + 3, **black),
-            layers.RandomContrast(contrast, seed=seed + 4, **levels),
-            layers.RandomBrightness(brightness, seed=seed + 5, **levels),
-        ]
-    )
+    flip: bool = False  # left to right
+    turn: float = 0.0  # radians, counter-clockwise
+    zoom: float = 1.0  # how much is seen, as a multiple of each side; above 1 is out
+    width: float = 1.0  # the same of the width alone; below 1 widens
+    contrast: float = 1.0  # factor of each level's distance from the mean
+    brightness: float = 0.0  # grey levels added
 
 
 def augment(
-    images: npt.NDArray[np.uint8], copies: int, model: keras.Model
-) -> Iterator[npt.NDArray[np.uint8]]:
+    images: Grey, ids: Sequence[str], copies: int, ranges: Augment, seed: int
+) -> Iterator[Grey]:
     """Yield all the originals, then `copies` variants of each, chunk by chunk.
 
     Args:
-        images: shape (n, height, width), grey levels.
+        images: shape (n, size, size), grey levels; may be memory-mapped.
+        ids: the image_id of each.
         copies: variants of each image, 0 or more.
-        model: what `augmenter` built.
+        ranges: the largest change by each operation.
+        seed: rules all draws; a variant depends on nothing else but its image, the
+            image_id and its own number.
     """
     size = max(1, CHUNK // images[0].size)
     for variant in range(copies + 1):
         for start in range(0, len(images), size):
-            chunk = images[start : start + size]
-            yield _vary(chunk, model) if variant else np.asarray(chunk)
+            chunk = np.asarray(images[start : start + size])
+            if variant:
+                drawn = (
+                    draw(ranges, _generator(seed, image_id, variant))
+                    for image_id in ids[start : start + size]
+                )
+                chunk = np.stack([*map(vary, chunk, drawn)])
+            yield chunk
 
 
 def variants(index: pd.DataFrame, copies: int) -> pd.DataFrame:
@@ -76,7 +68,51 @@ def variants(index: pd.DataFrame, copies: int) -> pd.DataFrame:
     )
 
 
-def _vary(images: npt.NDArray[np.uint8], model: keras.Model) -> npt.NDArray[np.uint8]:
-    varied = model(images[..., np.newaxis].astype(np.float32), training=True)
-    levels = np.rint(keras.ops.convert_to_numpy(varied)[..., 0])
-    return np.clip(levels, 0, 255).astype(np.uint8)
+def draw(ranges: Augment, rng: np.random.Generator) -> Variation:
+    """Draw a variation, evenly within the ranges."""
+    return Variation(
+        flip=rng.random() < 0.5,
+        turn=2 * math.pi * rng.uniform(-ranges.rotation, ranges.rotation),
+        zoom=1 + rng.uniform(-ranges.zoom, ranges.zoom),
+        width=1 - rng.uniform(0, ranges.widening),
+        # gains alone: so Keras 3 draws for a single number, though it documents both
+        contrast=1 + rng.uniform(0, ranges.contrast),
+        brightness=255 * rng.uniform(-ranges.brightness, ranges.brightness),
+    )
+
+
+def vary(image: Grey, variation: Variation) -> Grey:
+    """Apply a variation to an image, shape (rows, columns).
+
+    Levels are interpolated bilinearly. What a turn or a zoom uncovers is black like the
+    background of a scan; Keras' default would mirror pieces of skull into it.
+    """
+    matrix = sampling(variation)
+    centre = (np.array(image.shape) - 1) / 2
+    levels = affine_transform(
+        image,
+        matrix,
+        centre - (matrix * centre).sum(axis=1),
+        output=np.float64,
+        order=1,
+        mode="grid-constant",  # blends with black at the edge, as Keras does
+    )
+    mean = levels.mean()
+    levels = np.clip((levels - mean) * variation.contrast + mean, 0, 255)
+    return np.rint(np.clip(levels + variation.brightness, 0, 255)).astype(np.uint8)
+
+
+def sampling(variation: Variation) -> npt.NDArray[np.float64]:
+    """Return the matrix from a variant's (row, column) to the original's, (2, 2).
+
+    Both are counted from the centre of the image, which stays where it is.
+    """
+    cos, sin = math.cos(variation.turn), math.sin(variation.turn)
+    mirror = np.array([[1], [-1 if variation.flip else 1]])
+    scale = variation.zoom * np.array([1, variation.width])
+    return mirror * np.array([[cos, sin], [-sin, cos]]) * scale
+
+
+def _generator(seed: int, image_id: str, variant: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}:{variant}:{image_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest))
