@@ -53,10 +53,10 @@ def test_a_white_frame_is_peeled() -> None:
     assert box.flags == ("frame peeled",)
 
 
-def test_a_head_at_the_edge_is_flagged_and_clipped() -> None:
+def test_a_head_at_the_edge_is_clipped_and_not_flagged() -> None:
     box = head_box(rectangle(0, 50, 120, 256))
     assert edges(box) == (0, 45, 123, 256)
-    assert box.flags == ("touches border",)
+    assert box.flags == ()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def crop_table():
         {
             "image_id": list("abc"),
             "file": [f"no/{name}.png" for name in "abc"],
-            "flags": ["", "touches border", "thresholds disagree;touches border"],
+            "flags": ["", "frame peeled", "thresholds disagree;frame peeled"],
             "agreement": [1.0, 0.9, 0.5],
             "outlier_distance": [2.0, 1.0, 1.5],
         }
@@ -41,8 +41,8 @@ def test_the_gravest_crop_comes_first(folders):
     gallery = galleries.crops(crop_table(), files, *folders)
     lines = [card.lines for card in gallery.cards]
     assert lines == [
-        ("no/c.png", "thresholds disagree, touches border"),
-        ("no/b.png", "touches border"),
+        ("no/c.png", "thresholds disagree, frame peeled"),
+        ("no/b.png", "frame peeled"),
         ("no/a.png", "no flag"),
     ]
     assert gallery.total == 3

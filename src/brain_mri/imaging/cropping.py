@@ -85,10 +85,10 @@ class Box:
 def head_box(grey: Grey) -> Box:
     """Find the box of the whole head in an image, uint8 (height, width).
 
-    Its flags, in this order, are for a person's eye:
+    The flags, in this order, name what a person should look at. A head that reaches the
+    edge of the image is common and not flagged.
         frame peeled: a uniform bright frame was left out.
         frame kept: nothing as large as a head was found, so all was kept.
-        touches border: the head reaches the edge of the image or is cut off by it.
         thresholds disagree: the agreement is under 0.8, the box hangs on the threshold.
     """
     frame = _peel(grey)
@@ -100,7 +100,6 @@ def head_box(grey: Grey) -> Box:
     flags = {
         "frame peeled": frame.area < grey.size,
         "frame kept": found is None,
-        "touches border": found is not None and _touches(found, whole),
         "thresholds disagree": agreement < MIN_AGREEMENT,
     }
     box = _enlarge(found, small.shape, frame) if found else frame
@@ -175,10 +174,6 @@ def _find(grey: Grey, threshold: float) -> Box | None:
     if width < MIN_SIDE_SHARE * cols or height < MIN_SIDE_SHARE * rows:
         return None
     return Box(x, y, x + width, y + height)
-
-
-def _touches(box: Box, whole: Box) -> bool:
-    return box.x0 == 0 or box.y0 == 0 or box.x1 == whole.x1 or box.y1 == whole.y1
 
 
 def _enlarge(found: Box, small: tuple[int, ...], frame: Box) -> Box:

@@ -30,7 +30,6 @@ FLAGS = (
     "thresholds disagree",
     "letters",
     "frame peeled",
-    "touches border",
     "box corrected",
 )
 OUTCOMES = {
