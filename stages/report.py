@@ -6,11 +6,12 @@ from _stage import run
 
 from brain_mri.config import Params
 from brain_mri.report import page
+from brain_mri.report.results import Results
 
 
 def main(data: Path, metrics: Path, out: Path, *, params: Params) -> None:
     shown = params.model_dump(exclude={"check"})  # what the gate demands is no input
-    page.write(page.Results(Path(params.dataset), data, metrics, shown), out)
+    page.write(Results(Path(params.dataset), data, metrics, shown), out)
     print(f"report: {out / 'index.html'}")
 
 

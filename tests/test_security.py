@@ -17,6 +17,7 @@ from brain_mri import cli, config
 from brain_mri.errors import InputError
 from brain_mri.files import tables, vectors
 from brain_mri.report import page
+from brain_mri.report.results import Results
 
 h5py = pytest.importorskip("h5py")
 CODE = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")])
@@ -177,7 +178,7 @@ def evil(project, tmp_path):
     # the folder's own name is evil too
     dataset = tmp_path / "<script>alert(2)\n# a heading"
     shutil.copytree(project / "data" / "phantom", dataset)
-    results = page.Results(dataset, project / "data", tmp_path / "metrics", known)
+    results = Results(dataset, project / "data", tmp_path / "metrics", known)
     manifest = results.manifest.copy()
     for row in manifest.index:
         name = EVIL[row % len(EVIL)].replace("/", "_")

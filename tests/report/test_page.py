@@ -11,6 +11,7 @@ from brain_mri.evidence import baselines, comparison, observations, scoring, wor
 from brain_mri.files import tables as files
 from brain_mri.gate import recompute
 from brain_mri.report import page
+from brain_mri.report.results import Results
 
 SECTIONS = [
     "result",
@@ -36,7 +37,7 @@ def results(project, tmp_path):
     params = config.load(project / "params.yaml")
     known = params.model_dump(exclude={"check"})
     folders = tmp_path / "scans", project / "data", tmp_path / "metrics"
-    return page.Results(*folders, known)
+    return Results(*folders, known)
 
 
 def written(results, tmp_path):
@@ -176,5 +177,5 @@ def test_what_was_left_out_or_contradicts_itself_is_named(results, tmp_path):
 
 def test_phantoms_are_called_drawn(results):
     assert not results.drawn
-    drawn = page.Results(Path(wording.DRAWN), results.data, results.metrics, {})
+    drawn = Results(Path(wording.DRAWN), results.data, results.metrics, {})
     assert drawn.drawn

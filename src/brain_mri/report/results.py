@@ -1,0 +1,113 @@
+"""Read what the stages left, each file when it is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brain_mri.evidence import (
+    observations,
+    wording,
+)
+from brain_mri.files import tables
+from brain_mri.files.names import NETWORKS
+
+
+@dataclass(frozen=True)
+class Results:
+    """Read what the stages left, each file when it is asked for.
+
+    dataset: the folder of the whole images; data, metrics: the stages' folders;
+    parameters: the sections of params.yaml that stages read.
+    """
+
+    dataset: Path
+    data: Path
+    metrics: Path
+    parameters: Mapping[str, Any]
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """Counts of files, duplicates and groups."""
+        return tables.read_json(self.metrics / "audit.json")
+
+    @cached_property
+    def crop(self) -> dict[str, Any]:
+        """Counts of crops, flagged ones and enlarged ones."""
+        return tables.read_json(self.metrics / "crop.json")
+
+    @cached_property
+    def split(self) -> dict[str, Any]:
+        """Counts in every part, groups shared, the simulated random split."""
+        return tables.read_json(self.metrics / "split.json")
+
+    @cached_property
+    def comparison(self) -> dict[str, Any]:
+        """The verdict and what it rests on."""
+        return tables.read_json(self.metrics / "comparison.json")
+
+    @cached_property
+    def champion(self) -> str:
+        """The network that `model` names in params.yaml."""
+        return tables.read_json(self.metrics / "selected.json")["model"]
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Metrics of the test part of both networks, then of the null baselines."""
+        own = {
+            m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in NETWORKS
+        }
+        return own | tables.read_json(self.metrics / "baselines.json")
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What to call every classifier."""
+        return wording.names(self.comparison["vgg_weights"])
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """A row a file."""
+        return tables.read_csv(self.data / "manifest.csv")
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """A row a pair of images that belong together."""
+        return tables.read_csv(self.data / "duplicates.csv")
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Image id to file name."""
+        used = self.manifest[self.manifest["accepted"]]
+        return dict(zip(used["image_id"], used["file"], strict=True))
+
+    @cached_property
+    def predictions(self) -> dict[str, pd.DataFrame]:
+        """Predictions of validation and test by both networks."""
+        return {
+            m: observations.read(self.metrics / f"{m}_predictions.csv")
+            for m in NETWORKS
+        }
+
+    @cached_property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """Predictions of the test part by both networks."""
+        both = self.predictions
+        return {m: table[table["part"] == "test"] for m, table in both.items()}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether temperatures divided the logits of the scores."""
+        return bool(self.parameters["evaluate"]["calibrate"])
+
+    @cached_property
+    def statistics(self) -> pd.DataFrame:
+        """Every metric with its interval."""
+        return tables.read_csv(self.metrics / "statistics.csv")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the images are the embedded phantoms."""
+        return wording.is_drawn(self.dataset)
