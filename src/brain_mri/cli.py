@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from brain_mri import config, pipeline
+from brain_mri import config
 from brain_mri.dataset import adding, classes, freezing
 from brain_mri.errors import InputError
 from brain_mri.evidence import wording
@@ -267,7 +267,7 @@ def fetch() -> None:
 def freeze() -> None:
     """Freeze the present split: images that are there keep their part from now on."""
     with clear_errors():
-        pipeline.stages(ROOT)  # in the project's folder?
+        config.read(ROOT / config.FILE)  # in the project's folder?
         frozen = freezing.read(ROOT / freezing.FILE)
         split = freezing.freeze(ROOT / "data" / "split.csv", frozen)
         freezing.write(ROOT / freezing.FILE, split)
@@ -283,7 +283,6 @@ def freeze() -> None:
 
 def class_folders() -> dict[str, str]:
     """Return the class of each folder that params.yaml names, in the project's."""
-    pipeline.stages(ROOT)  # in the project's folder?
     return classes.by_folder(config.load(ROOT / config.FILE).classes)
 
 

@@ -1,38 +1,16 @@
-"""Read from dvc.yaml what each stage runs, depends on and takes."""
+"""Ask DVC about the stages, in the one module that knows its Python interface.
 
-import re
+That interface is not documented, so every use of it stands here; requirements/ pins it.
+"""
+
+import logging
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from brain_mri import config
+from brain_mri import lock
 from brain_mri.errors import InputError
-
-KINDS = ("outs", "metrics", "plots")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Hold one stage of dvc.yaml: `params` are dotted keys, the rest as written."""
-
-    name: str
-    script: Path
-    cmd: str
-    deps: list[str]
-    params: list[str]
-
-
-def stages(root: Path) -> list[Stage]:
-    """Return the stages of `root`/dvc.yaml in their order.
-
-    Raises:
-        InputError: there is no dvc.yaml, so this is not the project's folder.
-    """
-    return [_stage(name, entry) for name, entry in _read(root)["stages"].items()]
 
 
 def results(root: Path) -> dict[Path, list[str]]:
@@ -40,12 +18,17 @@ def results(root: Path) -> dict[Path, list[str]]:
 
     Returns:
         For each path, the columns that its plot draws; none for metrics.
+
+    Raises:
+        InputError: `root` is no project's folder, or DVC cannot read dvc.yaml.
     """
     found = {}
-    for _, body, filled in _each(root):
-        for path, plot in _options(body, "metrics", "plots").items():
-            columns = [plot[axis] for axis in ("x", "y") if axis in plot]
-            found[Path(_fill(path, filled))] = columns
+    for stage in _stages(_repo(root)):
+        for out in stage.outs:
+            if not out.use_cache:
+                plot = out.plot if isinstance(out.plot, dict) else {}
+                columns = [plot[axis] for axis in ("x", "y") if axis in plot]
+                found[Path(out.def_path)] = columns
     return found
 
 
@@ -53,30 +36,11 @@ def outputs(root: Path, name: str) -> list[Path]:
     """Return the paths that a stage, as DVC calls it, writes; none if there is none."""
     called = name.rpartition(":")[2]
     return [
-        root / _fill(path, filled)
-        for stage, body, filled in _each(root)
-        if stage == called
-        for path in _options(body, *KINDS)
+        root / out.def_path
+        for stage in _stages(_repo(root))
+        if stage.addressing == called
+        for out in stage.outs
     ]
-
-
-def paths(
-    root: Path, values: Mapping[str, Any]
-) -> dict[str, tuple[set[str], set[str]]]:
-    """Return what each stage, as DVC calls it, depends on and what it writes.
-
-    Args:
-        root: the project's folder.
-        values: the parameters, some of which stand in dvc.yaml's paths.
-    """
-    leaves = {key: str(value) for key, value in config.flatten(values).items()}
-    return {
-        stage: (
-            {_fill(path, leaves | filled) for path in body.get("deps", [])},
-            {_fill(path, leaves | filled) for path in _options(body, *KINDS)},
-        )
-        for stage, body, filled in _each(root)
-    }
 
 
 def remove_outputs(root: Path, name: str) -> None:
@@ -88,52 +52,95 @@ def remove_outputs(root: Path, name: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _read(root: Path) -> dict[str, Any]:
-    path = root / "dvc.yaml"
-    if not path.is_file():
-        raise InputError(f"{path}: not found; run this in the project's folder")
+def stale(root: Path) -> str:
+    """Say why dvc.lock is not the record of this code and these parameters, or nothing.
+
+    Data and models may be missing, as in a fresh clone: dvc.lock says that each stage
+    read what the stage before wrote.
+
+    Raises:
+        InputError: DVC cannot read the project, or another DVC command is at work.
+    """
+    from dvc.exceptions import DvcException
+
+    repo = _repo(root)
     try:
-        graph = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not valid YAML ({reason})") from error
-    if not isinstance(graph, dict) or not isinstance(graph.get("stages"), dict):
-        raise InputError(f"{path}: expected stages, found none")
-    return graph
+        status = repo.status()
+    except DvcException as error:
+        raise InputError(f"dvc status: {_plain(error)}") from error
+    stages = {stage.addressing: stage for stage in _stages(repo)}
+    made = {out.def_path: out for stage in stages.values() for out in stage.outs}
+    if frozen := [n for n, s in stages.items() if s.frozen and not s.is_data_source]:
+        return f"{frozen[0]} is frozen, so that nothing makes it run: dvc unfreeze"
+    changed = []
+    for name, parts in status.items():
+        for path, state in _changes(parts):
+            if state == "deleted" and path not in made:
+                return f"{name} needs {path}, which is missing: git checkout {path}"
+            if not (state == "deleted" and _is_recorded(stages[name], made[path])):
+                changed.append(name)
+    if changed:
+        named = ", ".join(dict.fromkeys(changed))
+        return f"{named} would run: dvc repro, then commit dvc.lock and metrics/"
+    return _lost(root, stages)
 
 
-def _each(root: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
-    """Give each stage that DVC runs: its name there, its body, what fills its ${}."""
-    for name, entry in _read(root)["stages"].items():
-        if "foreach" not in entry:
-            yield name, entry, {}
+def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
+    """Give each change that `dvc status` tells of a stage: path or text, and state."""
+    for part in parts:
+        if isinstance(part, str):  # changed command
+            yield part, part
             continue
-        for key, item in entry["foreach"].items():
-            filled = {f"item.{name}": str(value) for name, value in item.items()}
-            yield f"{name}@{key}", entry["do"], {"key": key, **filled}
+        for path, state in part.get("changed deps", {}).items():
+            yield path, state if isinstance(state, str) else "parameters"
+        for path, state in part.get("changed outs", {}).items():
+            if state == "modified":  # or it is not here
+                yield path, state
 
 
-def _options(body: Mapping[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
-    """Return the outputs of some kinds as written, each with its options."""
-    outs = [out for kind in kinds for out in body.get(kind) or []]
-    return {
-        path: options
-        for out in outs
-        for path, options in ({out: {}} if isinstance(out, str) else out).items()
-    }
+def _is_recorded(stage: Any, made: Any) -> bool:
+    """Say whether a stage has read just what another wrote, by dvc.lock."""
+    [dep] = {d.hash_info.value for d in stage.deps if d.def_path == made.def_path}
+    return bool(dep) and dep == made.hash_info.value
 
 
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values into the ${} of a text; those that are unknown stay."""
-    return re.sub(r"\$\{([\w.]+)\}", lambda name: values.get(name[1], name[0]), text)
+def _lost(root: Path, stages: dict[str, Any]) -> str:
+    """Name what dvc.yaml lost: DVC compares only what dvc.yaml still names."""
+    recorded = lock.stages(root)
+    if lost := sorted(set(recorded) - set(stages)):
+        return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
+    for name, entry in recorded.items():
+        stage = stages[name]
+        deps = {d.def_path for d in stage.deps if not hasattr(d, "params")}
+        outs = {out.def_path for out in stage.outs}
+        if odd := sorted((deps ^ set(entry.deps)) | (outs ^ set(entry.outs))):
+            return f"{name}: {odd[0]} in one of dvc.yaml and dvc.lock only: dvc repro"
+    return ""
 
 
-def _stage(name: str, entry: dict[str, Any]) -> Stage:
-    body = entry.get("do", entry)
-    return Stage(
-        name=name,
-        script=Path(re.findall(r"stages/\w+\.py", body["cmd"])[0]),
-        cmd=body["cmd"],
-        deps=body.get("deps", []),
-        params=body.get("params", []),
-    )
+def _repo(root: Path) -> Any:
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is told here
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    if not (root / "dvc.yaml").is_file():
+        raise InputError(
+            f"{root / 'dvc.yaml'}: not found; run this in the project's folder"
+        )
+    try:
+        return Repo(str(root))
+    except DvcException as error:
+        raise InputError(f"{root}: DVC cannot open it ({_plain(error)})") from error
+
+
+def _stages(repo: Any) -> list[Any]:
+    from dvc.exceptions import DvcException
+
+    try:
+        return list(repo.index.stages)
+    except DvcException as error:
+        raise InputError(f"dvc.yaml: DVC cannot read it ({_plain(error)})") from error
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -304,30 +304,6 @@ def test_every_result_of_the_graph_is_expected(folder):
     assert files[Path("metrics/split.json")] == []
 
 
-# DVC's answer
-
-
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        ((0, "Stage 'a' didn't change, skipping\n", ""), ""),
-        ((0, "Running stage 'a@b':\n> python\n", ""), "a@b would run"),
-        (
-            (255, "Running stage 'a':\n", "ERROR: failed to reproduce 'b': gone\n"),
-            "a, b would run",
-        ),
-        ((255, "", "\n'./dvc.lock' is invalid.\n"), "dry: './dvc.lock' is invalid."),
-        ((1, "", "ERROR: no module\nmore"), "dvc repro --dry: no module"),
-        ((1, "", ""), "dvc repro --dry: status 1"),
-        ((0, "", "WARNING: stage: 'a' is frozen. Its\n"), "a is frozen"),
-    ],
-)
-def test_the_stages_that_would_run_are_named(answer, told):
-    cause = checks.stale(*answer)
-    assert told in cause
-    assert bool(cause) == bool(told)
-
-
 # Limits
 
 NOW = {"m.auc": 0.8, "m.brier": 0.2, "m.f1": None, "m.name": "x", "m.inf": 1e999}

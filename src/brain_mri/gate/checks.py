@@ -5,9 +5,7 @@ as `dvc metrics show` leaves out what is null and passes over what is missing.
 """
 
 import difflib
-import re
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,7 +51,7 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     git(root, "rev-parse", "--git-dir")
     commit = None if against is None else revision(root, against)
     now = present(root, files)
-    rows = [*kept(root, files), fresh(root, params), follows(root, params)]
+    rows = [*kept(root, files), fresh(root), follows(root, params)]
     rows.append(shared(now, demanded.max_groups_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
@@ -173,55 +171,14 @@ def follows(root: Path, params: Params) -> Row:
     return Row("results recomputed", "differ" if cause else "agree", demanded, cause)
 
 
-def fresh(root: Path, params: Params) -> Row:
+def fresh(root: Path) -> Row:
     """Check that DVC would run no stage: code, parameters and results fit dvc.lock."""
-    command = [sys.executable, "-m", "dvc", "repro", "--dry", "--allow-missing"]
-    result = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, check=False
-    )
-    cause = stale(result.returncode, result.stdout, result.stderr)
-    cause = cause or astray(root, params)
+    try:
+        cause = pipeline.stale(root)
+    except InputError as error:
+        cause = str(error)
     found = "stale" if cause else "fresh"
     return Row("dvc.lock", found, "fits code, params and results", cause)
-
-
-def stale(returncode: int, stdout: str, stderr: str) -> str:
-    """Say what a dry run of DVC would do; nothing where all is fresh.
-
-    Its status alone does not tell: it is 0 where a stage would run whose inputs are all
-    there.
-    """
-    if frozen := re.findall(r"'([^']+)' is frozen", stderr):
-        return f"{frozen[0]} is frozen, so that nothing makes it run: dvc unfreeze"
-    named = re.findall(r"^Running stage '([^']+)'", stdout, re.M)
-    named += re.findall(r"failed to reproduce '([^']+)'", stderr)
-    if named:
-        stages = ", ".join(dict.fromkeys(named))
-        return f"{stages} would run: dvc repro, then commit dvc.lock and metrics/"
-    if returncode:
-        lines = [line.removeprefix("ERROR: ") for line in stderr.splitlines()]
-        return f"dvc repro --dry: {next(filter(None, lines), f'status {returncode}')}"
-    return ""
-
-
-def astray(root: Path, params: Params) -> str:
-    """Say what DVC passes over: a file that Git lost, a path or stage dvc.yaml lost.
-
-    It must be told to excuse data that are not here, and then excuses anything; and it
-    compares with dvc.lock only what dvc.yaml still names.
-    """
-    declared, record = pipeline.paths(root, params.model_dump()), recorded(root)
-    if lost := sorted(set(record) - set(declared)):
-        return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
-    made = {out for _, outs in declared.values() for out in outs}
-    for name, (deps, outs) in declared.items():
-        for dep in sorted(deps - made - {params.dataset}):
-            if not (root / dep).exists():
-                return f"{name} needs {dep}, which is missing: git checkout {dep}"
-        stage = record.get(name, lock.Stage({}, {}, {}))
-        if odd := sorted((deps ^ set(stage.deps)) | (outs ^ set(stage.outs))):
-            return f"{name}: {odd[0]} in one of dvc.yaml and dvc.lock only: dvc repro"
-    return ""
 
 
 def shared(now: Values, limit: int) -> Row:
