@@ -133,7 +133,7 @@ def test_a_shared_group_fails(folder):
     failed = failures()
     assert "in two parts" in failed["metrics/split.json groups_shared"]
     assert "edited since" in failed["metrics/split.json"]
-    assert "split would run" in failed["dvc.lock"]
+    assert "split, report would run" in failed["dvc.lock"]
 
 
 def test_a_group_in_both_parts_of_the_predictions_fails(folder, quick):
