@@ -9,7 +9,7 @@ TABLE = (ROOT / "docs" / "robustness.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TABLE)))
 
 
-def tests_of(path):
+def functions_of(path):
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -22,7 +22,7 @@ def test_every_promise_names_a_test():
 
 
 def test_every_test_of_a_promise_exists():
-    found = {path: tests_of(path) for path in {path for path, _ in NAMED}}
+    found = {path: functions_of(path) for path in {path for path, _ in NAMED}}
     assert [f"{p}::{n}" for p, n in NAMED if n not in found[p]] == []
 
 

@@ -289,6 +289,15 @@ def class_folders() -> dict[str, str]:
 def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
     """Copy a folder to data/raw/`name`, let DVC track it, say how to go on."""
     target = RAW / name
+    classes.check_folders(path, folders)
+    adding.check_new(target)
+    files, needed = adding.size(path, folders)
+    adding.check_room(needed, target)
+    typer.echo(
+        f"copying {files} files, {needed / 1e6:,.0f} MB, to {target}; DVC's cache may "
+        "take as much again",
+        err=True,
+    )
     left_out = adding.copy_dataset(path, target, folders)
     for file, reason in left_out.items():
         typer.echo(f"left out {file}: {reason}", err=True)

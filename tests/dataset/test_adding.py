@@ -254,3 +254,16 @@ def test_the_number_of_files_is_checked(source):
     adding.check_count(source, FOLDERS, 4)
     with pytest.raises(InputError, match="expected 253 files in no/, yes/, found 4"):
         adding.check_count(source, FOLDERS, 253)
+
+
+def test_a_copy_that_the_disk_cannot_hold_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "no").mkdir()
+    (tmp_path / "no" / "a.png").write_bytes(bytes(3000))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.png").write_bytes(bytes(5000))
+    assert adding.size(tmp_path, {"no": "no"}) == (1, 3000)
+    usage = type("Usage", (), {"free": 2999})
+    monkeypatch.setattr(adding.shutil, "disk_usage", lambda place: usage)
+    adding.check_room(2999, tmp_path / "raw" / "new")
+    with pytest.raises(InputError, match="expected room for"):
+        adding.check_room(3000, tmp_path / "raw" / "new")

@@ -53,11 +53,7 @@ def copy_dataset(
             cannot be copied.
     """
     check_folders(source, folders)
-    if target.exists():
-        raise InputError(
-            f"{target}: exists already; choose another --name, or remove it and "
-            f"{target}.dvc first"
-        )
+    check_new(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=HALF) as scratch:
         copy = Path(scratch) / "copy"
@@ -73,6 +69,45 @@ def copy_dataset(
             write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
         copy.replace(target)
     return dict(rows)
+
+
+def check_new(target: Path) -> None:
+    """Refuse a name that is taken.
+
+    Raises:
+        InputError: the copy's folder exists already.
+    """
+    if target.exists():
+        raise InputError(
+            f"{target}: exists already; choose another --name, or remove it and "
+            f"{target}.dvc first"
+        )
+
+
+def size(source: Path, folders: Mapping[str, str]) -> tuple[int, int]:
+    """Count the files in the named folders of a data set, and their bytes."""
+    sizes = [
+        path.stat().st_size
+        for name in folders
+        for path in (source / name).rglob("*")
+        if path.is_file()
+    ]
+    return len(sizes), sum(sizes)
+
+
+def check_room(needed: int, target: Path) -> None:
+    """Refuse a copy that the disk cannot hold.
+
+    Raises:
+        InputError: fewer bytes are free where `target` will lie.
+    """
+    place = next(path for path in target.absolute().parents if path.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{target}: expected room for {needed / 1e9:.1f} GB, found "
+            f"{free / 1e9:.1f} GB free; free space on that disk, then start again"
+        )
 
 
 def track(target: Path) -> int:
