@@ -246,14 +246,13 @@ def test_a_tiny_learning_rate_is_a_number(clean):
 @pytest.mark.parametrize(
     "path",
     [
-        "figures.py",
-        "galleries.py",
-        "pictures.py",
-        "report.py",
-        "wording.py",
-        "templates/index.html.j2",
-        "templates/style.css",
-        "templates/summary.md.j2",
+        "presentation/pictures.py",
+        "presentation/wording.py",
+        "report/figures.py",
+        "report/galleries.py",
+        "report/page.py",
+        "report/templates/index.html.j2",
+        "report/templates/style.css",
     ],
 )
 def test_a_changed_picture_or_page_costs_a_report(clean, path):
@@ -269,7 +268,7 @@ def test_a_stricter_gate_costs_nothing(clean):
 
 def test_a_temporary_experiment_does_not_see_a_later_edit(clean):
     """It must run the code beside it, not an installed copy of the main tree's."""
-    path = clean / "src" / "brain_mri" / "comparison.py"
+    path = clean / "src" / "brain_mri" / "evidence" / "comparison.py"
     run(clean, "dvc", "exp", "run", "--queue", "-n", "queued", "-S", "model=vgg")
     path.write_text("raise SystemExit('an edit made later')\n" + path.read_text())
     result = run(clean, "dvc", "queue", "start", "-j", "1")

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from brain_mri.evidence import comparison, observations, scoring, wording
+from brain_mri.evidence import comparison, observations, scoring
 from brain_mri.files.names import NETWORKS
+from brain_mri.presentation import wording
 
 REAL = ROOT / "docs" / "real"
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

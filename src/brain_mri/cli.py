@@ -15,12 +15,12 @@ import typer
 from brain_mri import config
 from brain_mri.dataset import adding, classes, freezing
 from brain_mri.errors import InputError
-from brain_mri.evidence import wording
 from brain_mri.files import names, tables
 from brain_mri.files.names import NETWORKS
 from brain_mri.gate import checks
 from brain_mri.predict import formats, images, onnx_model, sources
 from brain_mri.predict.export import export as export_network
+from brain_mri.presentation import wording
 
 app = typer.Typer(
     epilog="Example: brain-mri add ~/scans. Each command has its own examples: "

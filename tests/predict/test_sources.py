@@ -248,7 +248,7 @@ def test_files_of_another_run_answer_nothing(copied, path):
         file.write(b"\n")
     told = refused(copied, "predict", "data/phantom", "--model", "scratch")
     assert "is not what the run in dvc.lock wrote" in told
-    assert str(path).removesuffix("/index.csv").split("/scratch.w")[0] in told
+    assert str(path).removesuffix("/index.csv").split("/scratch.n")[0] in told
 
 
 @pytest.mark.parametrize("name", ["scratch.json", "scratch_predictions.csv"])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from brain_mri.evidence import wording
+from brain_mri.presentation import wording
 from brain_mri.report import figures
 
 NAMES = wording.names("random")

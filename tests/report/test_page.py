@@ -7,9 +7,10 @@ import pytest
 from page import Page
 
 from brain_mri import config
-from brain_mri.evidence import baselines, comparison, observations, scoring, wording
+from brain_mri.evidence import baselines, comparison, observations, scoring
 from brain_mri.files import tables as files
 from brain_mri.gate import recompute
+from brain_mri.presentation import wording
 from brain_mri.report import page
 from brain_mri.report.results import Results
 
@@ -115,9 +116,10 @@ def test_every_text_says_verdict_weights_and_limits(results, tmp_path):
 
 
 def test_file_names_are_escaped(results, tmp_path):
-    evil = "no/<img src=x onerror=alert(1)> & \"'.png"
     manifest = results.manifest.copy()
-    first = manifest.index[manifest["label"] == "no"][0]
+    tested = results.tests["vgg"]["image_id"].iloc[0]  # its card names the file
+    first = manifest.index[manifest["image_id"] == tested][0]
+    evil = f"{manifest.loc[first, 'label']}/<img src=x onerror=alert(1)> & \"'.png"
     (results.dataset / manifest.loc[first, "file"]).rename(results.dataset / evil)
     manifest.loc[first, "file"] = evil
     results.__dict__["manifest"] = manifest

@@ -62,7 +62,7 @@ def told(counts: Mapping[str, Any]) -> Iterator[str]:
         "of their group outside"
     )
     if absent := counts["frozen_absent"]:
-        yield f"{absent} frozen images are not in the data set"
+        yield f"{absent} images of {freezing.FILE} are not in the data set"
     for part in PARTS:
         yield f"{part} {counts[part]}"
 

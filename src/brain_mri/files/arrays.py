@@ -67,7 +67,7 @@ def read(folder: Path) -> Part:
     path = folder / "values.npy"
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header may make NumPy raise anything
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as an array ({reason})") from error
     index = tables.read_csv(folder / "index.csv")

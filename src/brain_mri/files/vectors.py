@@ -3,6 +3,7 @@
 Such a file holds no clock, no name and no link, so the same numbers are the same bytes.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ def write(path: Path, vector: Vector) -> None:
     Raises:
         InputError: the disk is full or the folder closed.
     """
-    with writing(path) as part, part.open("wb") as file:
-        np.save(file, np.ascontiguousarray(vector, "<f4"))
+    content = io.BytesIO()  # a full disk then has a number, which NumPy would hide
+    np.save(content, np.ascontiguousarray(vector, "<f4"))
+    with writing(path) as part:
+        part.write_bytes(content.getbuffer())
 
 
 def read(path: Path, count: int) -> Vector:
@@ -34,7 +37,7 @@ def read(path: Path, count: int) -> Vector:
     try:
         # a map: a damaged header that promises more numbers asks for no memory
         vector = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header may make NumPy raise anything
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as weights ({reason})") from error
     if vector.shape != (count,) or vector.dtype != np.float32:

@@ -18,7 +18,7 @@ def writing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the file cannot be written; the line says what to do.
     """
-    device = path.exists() and not path.is_file()
+    device = os.path.exists(path) and not os.path.isfile(path)
     part = path if device else path.with_name(f".part-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,8 @@ def check(root: Path, against: str | None = None) -> list[Row]:
         InputError: it cannot be checked: there is no project, no Git repository or no
             such revision, or params.yaml is wrong.
     """
-    files = pipeline.results(root)
     params = config.load(root / config.FILE)
+    files = pipeline.results(root)
     demanded = params.check
     git(root, "rev-parse", "--git-dir")
     commit = None if against is None else revision(root, against)

@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import observations, wording
+from brain_mri.evidence import observations
 from brain_mri.files import arrays, tables
 from brain_mri.predict import last_run, onnx_model
 from brain_mri.predict.images import in_batches
 from brain_mri.predict.last_run import METRICS, Trained
 from brain_mri.predict.onnx_model import FACTS, LIKENESS, MODEL
+from brain_mri.presentation import wording
 
 CARD = Path("reports") / "model-card.md"
 # Of metrics/<model>.json, what goes with an exported file.

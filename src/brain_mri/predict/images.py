@@ -17,11 +17,12 @@ from tqdm import tqdm
 from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
 from brain_mri.files.image_ids import ID_DIGITS, pixel_hash
-from brain_mri.imaging import lettering, outliers, pictures
+from brain_mri.imaging import lettering, outliers
 from brain_mri.imaging.cropping import crop_to_square, head_box
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
 from brain_mri.networks.memory import PIXELS_AT_ONCE
+from brain_mri.presentation import pictures
 
 AT_ONCE = 64  # images decoded before they are scored
 NEARLY_BLANK = 8.0  # standard deviation of a crop's grey levels; heads have over 30

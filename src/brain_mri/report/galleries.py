@@ -11,10 +11,9 @@ import pandas as pd
 from brain_mri.files.arrays import Part
 from brain_mri.files.names import CLASSES
 from brain_mri.files.png import read_png
-from brain_mri.imaging import pictures
 from brain_mri.imaging.cropping import Box
 from brain_mri.imaging.decoding import decode
-from brain_mri.progress import map_threads
+from brain_mri.presentation import pictures
 
 CROPS = 24
 VARIED = 6  # training images shown with their variants
@@ -73,11 +72,10 @@ def crops(
     ordered = table.assign(rank=rank).sort_values(
         ["rank", "outlier_distance", "image_id"], ascending=[True, False, True]
     )
-    cards = map_threads(
-        lambda row: _crop_card(row, files[row.image_id], dataset, cropped),
-        list(ordered.head(CROPS).itertuples()),
-        "crops",
-    )
+    cards = [
+        _crop_card(row, files[row.image_id], dataset, cropped)
+        for row in ordered.head(CROPS).itertuples()
+    ]
     return Gallery("Crops", cards, len(table))
 
 
@@ -143,11 +141,10 @@ def test_images(
     galleries = []
     for key, title in OUTCOMES.items():
         mine = both[outcome[both.index] == key]
-        cards = map_threads(
-            lambda row: _test_card(row, row_of[row.image_id], test, heat, files),
-            list(mine[mine["image_id"].isin(shown)].itertuples()),
-            "test images",
-        )
+        cards = [
+            _test_card(row, row_of[row.image_id], test, heat, files)
+            for row in mine[mine["image_id"].isin(shown)].itertuples()
+        ]
         galleries.append(Gallery(title, cards, len(mine)))
     return galleries
 

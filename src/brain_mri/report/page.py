@@ -12,20 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from brain_mri.dataset import groups
-from brain_mri.evidence import (
-    curves,
-    labels,
-    observations,
-    scoring,
-    temperature,
-    wording,
-)
+from brain_mri.evidence import curves, labels, observations, scoring, temperature
 from brain_mri.evidence.labels import signed
 from brain_mri.files import arrays, tables
 from brain_mri.files.names import CLASSES, NETWORKS, PARTS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 from brain_mri.files.writing import writing
-from brain_mri.imaging import pictures
+from brain_mri.presentation import pictures, wording
 from brain_mri.report import figures, galleries
 from brain_mri.report.results import Results
 

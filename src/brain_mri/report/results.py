@@ -8,12 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.evidence import (
-    observations,
-    wording,
-)
+from brain_mri.evidence import observations
 from brain_mri.files import tables
 from brain_mri.files.names import NETWORKS
+from brain_mri.presentation import wording
 
 
 @dataclass(frozen=True)

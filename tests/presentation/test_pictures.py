@@ -4,8 +4,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from brain_mri.imaging import pictures, resizing
+from brain_mri.imaging import resizing
 from brain_mri.imaging.cropping import Box
+from brain_mri.presentation import pictures
 
 GREY = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
 

@@ -1,7 +1,7 @@
 import pytest
 
-from brain_mri.evidence import wording
 from brain_mri.evidence.comparison import HEADLINE
+from brain_mri.presentation import wording
 
 NAMES = wording.names("random")
 TEST = (
