@@ -137,9 +137,12 @@ def _stages(repo: Any) -> list[Any]:
     from dvc.exceptions import DvcException
 
     try:
-        return list(repo.index.stages)
+        stages = list(repo.index.stages)
     except DvcException as error:
         raise InputError(f"dvc.yaml: DVC cannot read it ({_plain(error)})") from error
+    if all(stage.is_data_source for stage in stages):
+        raise InputError("dvc.yaml: expected stages, found none")
+    return stages
 
 
 def _plain(error: Exception) -> str:

@@ -446,9 +446,9 @@ def test_files_that_say_what_to_check_must_be_readable(folder):
     edit(folder / "params.yaml", "check:", "check: [")
     assert "params.yaml: is not valid YAML" in misuse()
     edit(folder / "params.yaml", "check: [", "check:")
-    for text in ("a: [", "[]"):
+    for text, told in [("a: [", "DVC cannot read it"), ("[]", "expected stages")]:
         (folder / "dvc.yaml").write_text(text)
-        assert "dvc.yaml: DVC cannot read it" in misuse()
+        assert f"dvc.yaml: {told}" in misuse()
 
 
 def test_outside_the_project_there_is_nothing_to_check(folder, monkeypatch):
