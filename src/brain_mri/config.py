@@ -22,7 +22,7 @@ LOWER_IS_BETTER = ("brier", "log_loss", "fp", "fn")
 
 def _flag(text: object) -> object:
     """Take true and false alone, as YAML 1.2 does; "yes" stays a word."""
-    return {"true": True, "false": False}.get(str(text).lower(), f"{text!s}")
+    return {"true": True, "false": False}.get(str(text).lower(), str(text))
 
 
 def _mapping(value: object) -> object:
@@ -250,7 +250,7 @@ def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
         case "value_error":
             return f"{key}: {problem['ctx']['error']}"
     reason = re.sub(r"^(Input|String|List|Dictionary)", "input", problem["msg"])
-    return f"{key}: {reason}, received {value!s}"
+    return f"{key}: {reason}, received {value}"
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
