@@ -7,7 +7,7 @@ from _stage import run
 from brain_mri.config import Params
 from brain_mri.dataset import auditing, classes, groups, review
 from brain_mri.errors import printable
-from brain_mri.files import tables
+from brain_mri.files import tables, values
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
         groups.check_conflicts(conflicts)
     tables.write_csv(manifest, audited.manifest)
     tables.write_csv(duplicates, audited.pairs)
-    tables.write_json(summary, counts)
+    values.write(summary, counts)
     print("audit: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for row in audited.manifest[~audited.manifest["accepted"]].itertuples():
         print(f"audit: left out {printable(row.file)}: {printable(row.reason)}")

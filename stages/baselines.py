@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.evidence import baselines, observations
+from brain_mri.evidence import baselines
 from brain_mri.files import arrays, tables
 
 
@@ -14,7 +14,6 @@ def main(
     train: Path,
     val: Path,
     test: Path,
-    metrics: Path,
     out: Path,
     *,
     params: Params,
@@ -23,10 +22,6 @@ def main(
     parts = {part: arrays.read(folder) for part, folder in folders.items()}
     table = baselines.predict(parts, tables.read_csv(manifest), seed=params.seed)
     tables.write_csv(out, table)
-    scores = baselines.by_baseline(observations.read_baselines(out))
-    tables.write_json(metrics, scores)
-    for name, score in scores.items():
-        print(f"baselines: {name} accuracy {score['accuracy']}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.evidence import comparison, observations, scoring
-from brain_mri.files import tables
+from brain_mri.evidence import observations, results
+from brain_mri.files import values
 
 
 def main(
@@ -15,7 +15,8 @@ def main(
     baselines: Path,
     scratch_trained: Path,
     vgg_trained: Path,
-    out: Path,
+    verdict: Path,
+    compared: Path,
     selected: Path,
     statistics: Path,
     *,
@@ -27,16 +28,17 @@ def main(
         "scratch": observations.read(scratch_trained, observations.TRAINED),
         "vgg": observations.read(vgg_trained, observations.TRAINED),
     }
-    result = comparison.compare(models, nulls, trained, params.vgg.weights)
-    tables.write_json(out, result)
-    champion = comparison.selected(
-        models[params.model], params.model, params.evaluate.threshold
+    contents = results.of_comparison(
+        models,
+        nulls,
+        trained,
+        champion=params.model,
+        threshold=params.evaluate.threshold,
+        weights=params.vgg.weights,
     )
-    tables.write_json(selected, champion)
-    tables.write_csv(
-        statistics, scoring.statistics(models, nulls, params.evaluate.threshold)
-    )
-    print(f"compare: {result['sentence']}")
+    for path in (verdict, compared, selected, statistics):
+        values.write(path, contents[path.name])
+    print(f"compare: {contents['comparison.csv']['sentence']}")
 
 
 if __name__ == "__main__":

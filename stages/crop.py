@@ -6,7 +6,7 @@ from _stage import run
 
 from brain_mri.config import Params
 from brain_mri.dataset import crops
-from brain_mri.files import tables
+from brain_mri.files import tables, values
 
 
 def main(
@@ -16,7 +16,7 @@ def main(
     table = crops.crop_all(Path(params.dataset), audited, cropped, params.image_size)
     tables.write_csv(out, table)
     counts = crops.summary(table)
-    tables.write_json(summary, counts)
+    values.write(summary, counts)
     print(
         f"crop: {len(table)} images, {counts['flagged']} flagged for a look in {out}; "
         f"enlarged, by class: {counts['enlarged_share']}"

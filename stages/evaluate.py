@@ -5,9 +5,8 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.evidence import curves, scoring, temperature
-from brain_mri.files import arrays, predictions, tables
-from brain_mri.files.names import CLASSES
+from brain_mri.evidence import results, temperature
+from brain_mri.files import arrays, predictions, tables, values
 
 
 def main(
@@ -40,11 +39,9 @@ def main(
         scores = {part: predict(model, images) for part, images in parts.items()}
         table = predictions.table(indexes, scores, threshold)
     tables.write_csv(out, table)
-    by_part = scoring.by_part(table, threshold)
-    tables.write_json(metrics, {"temperature": divisor, **by_part})
-    tested = table[table["part"] == "test"]
-    tables.write_csv(roc, curves.roc_points(tested))
-    tables.write_csv(confusion, curves.confusion_rows(tested, CLASSES))
+    contents = results.of_network(name, table, threshold, divisor)
+    for path in (metrics, roc, confusion):
+        values.write(path, contents[path.name])
     maps = gradcam.heatmaps(model, parts["test"], gradcam.LAST_MAPS[name])
     arrays.write(explanations, parts["test"].index, [gradcam.to_grey(maps)])
 

@@ -6,7 +6,7 @@ from _stage import run
 
 from brain_mri.config import Params
 from brain_mri.dataset import freezing, splitting
-from brain_mri.files import arrays, png, tables
+from brain_mri.files import arrays, png, tables, values
 from brain_mri.files.names import PARTS
 
 
@@ -35,7 +35,7 @@ def main(
         images = (png.read_png(cropped / file)[None] for file in rows["file"])
         arrays.write(parts / part, rows[["image_id", "group", "y_true"]], images)
     tables.write_csv(out, split[["image_id", "group", "y_true", "part"]])
-    tables.write_json(summary, counts)
+    values.write(summary, counts)
     for line in splitting.told(counts):
         print(f"split: {line}")
 

@@ -7,6 +7,7 @@ from conftest import edited_params, run
 
 from brain_mri import config
 from brain_mri.errors import InputError
+from brain_mri.files import values
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_show_prints_a_column_a_model_and_the_next_command(folder):
     assert "not for diagnosis" in shown
     assert "nothing about patients" in shown
     assert "The page: not made yet" in shown
-    sentence = json.loads((folder / "metrics/comparison.json").read_text())["sentence"]
+    sentence = values.read(folder / "metrics/comparison.csv")["sentence"]
     assert sentence in shown
 
 
@@ -95,15 +96,18 @@ def test_show_names_the_weights_of_the_run_not_of_the_parameters(folder):
 
 def test_show_without_metrics_is_one_line(folder):
     shutil.rmtree(folder / "metrics")
-    assert "metrics/comparison.json: cannot be read" in refused(folder, "show")
+    assert "metrics/comparison.csv: cannot be read" in refused(folder, "show")
 
 
-@pytest.mark.parametrize("name", ["comparison.json", "vgg.json"])
-def test_show_of_results_that_lack_a_key_is_one_line(project, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("comparison.csv", "name,value\n"), ("statistics.csv", "model,part\n")],
+)
+def test_show_of_results_that_lack_a_key_is_one_line(project, tmp_path, name, text):
     folder = tmp_path / "copy"
     shutil.copytree(project / "metrics", folder / "metrics")
     shutil.copy(project / "params.yaml", folder)
-    (folder / "metrics" / name).write_text("{}\n")
+    (folder / "metrics" / name).write_text(text)
     assert "brain-mri check says where" in refused(folder, "show")
 
 
@@ -129,11 +133,10 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     run(folder, "git", "commit", "-q", "-m", "add")
     dataset = "dataset=data/raw/my-scans"
     run(folder, "dvc", "exp", "run", "--temp", "-n", "mine", "-S", dataset, "audit")
-    diff = run(folder, "dvc", "metrics", "diff", "--all", "--json", "HEAD", "mine")
+    run(folder, "dvc", "exp", "apply", "mine")
     # what is left out is counted, as left-out.csv names it
-    counts = json.loads(diff.stdout)["metrics/audit.json"]
-    assert counts["files"]["new"] == 33
-    assert counts["rejected"]["new"] == 3
+    counts = values.read(folder / "metrics" / "audit_counts.csv")
+    assert (counts["files"], counts["rejected"]) == (33, 3)
     assert "exists already" in refused(folder, "add", source)
 
 
@@ -174,7 +177,8 @@ def test_freeze_writes_the_present_split_and_says_what_to_keep(project, folder):
     told = "data/split.csv: expected the present split; dvc repro split first"
     assert told in refused(folder, "freeze")
     (folder / "data").mkdir()
-    shutil.copy(project / "data" / "split.csv", folder / "data")
+    for name in ("split.csv", "manifest.csv"):
+        shutil.copy(project / "data" / name, folder / "data")
     said = brain_mri(folder, "freeze").stdout
     assert "split.csv: 30 images (train " in said
     assert "30 of them new" in said

@@ -12,8 +12,8 @@ import yaml
 from conftest import commit, copy_project, edited_params, run, shrink
 
 from brain_mri import config
-from brain_mri.evidence import temperature
-from brain_mri.files import arrays, png, tables
+from brain_mri.evidence import scoring, temperature
+from brain_mri.files import arrays, png, tables, values
 from brain_mri.gate import recompute
 from brain_mri.imaging import decoding
 
@@ -34,11 +34,10 @@ ALL_STAGES = [
     "report",
 ]
 TRACKED = [
-    "audit.json",
-    "baselines.json",
+    "audit_counts.csv",
     "baselines_predictions.csv",
-    "comparison.json",
-    "crop.json",
+    "comparison.csv",
+    "crop_counts.csv",
     "scratch.json",
     "scratch_confusion.csv",
     "scratch_history.csv",
@@ -46,8 +45,9 @@ TRACKED = [
     "scratch_roc.csv",
     "scratch_train_predictions.csv",
     "selected.json",
-    "split.json",
+    "split_counts.csv",
     "statistics.csv",
+    "verdict.json",
     "vgg.json",
     "vgg_confusion.csv",
     "vgg_history.csv",
@@ -58,9 +58,10 @@ TRACKED = [
 
 PLUMBING = ("__init__", "config", "errors", "progress")
 MADE = {
-    "baselines": ["metrics/baselines.json", "metrics/baselines_predictions.csv"],
+    "baselines": ["metrics/baselines_predictions.csv"],
     "compare": [
-        "metrics/comparison.json",
+        "metrics/verdict.json",
+        "metrics/comparison.csv",
         "metrics/selected.json",
         "metrics/statistics.csv",
     ],
@@ -136,9 +137,7 @@ def test_no_group_is_in_two_parts(project):
     split = split_table(project)
     assert split.groupby("group")["part"].nunique().max() == 1
     assert split["image_id"].is_unique
-    assert (
-        json.loads((project / "metrics/split.json").read_text())["groups_shared"] == 0
-    )
+    assert values.read(project / "metrics/split_counts.csv")["groups_shared"] == 0
     ids = {
         part: set(arrays.read(project / "data" / "split" / part).index["group"])
         for part in ("train", "val", "test")
@@ -182,14 +181,13 @@ def test_both_models_have_the_same_keys_and_images(project):
     )
     for part in ("val", "test"):
         assert list(scratch[part]) == list(vgg[part])
-        for name in ("n_images", "n_groups"):
-            assert scratch[part][name] == vgg[part][name]
-        counts = (scratch[part][name] for name in ("tp", "fp", "fn", "tn"))
-        assert sum(counts) == scratch[part]["n_groups"]
+    assert sum(map(len, (scratch["val"], scratch["test"]))) == 10
+    assert scratch["test"]["n_groups"] == vgg["test"]["n_groups"]
     table = json.loads(run(project, "dvc", "metrics", "show", "--json").stdout)
     shown = table[""]["data"]
     assert "error" not in json.dumps(table)
-    assert {"metrics/scratch.json", "metrics/vgg.json"} <= set(shown)
+    named = ("scratch", "selected", "verdict", "vgg")
+    assert sorted(shown) == [f"metrics/{name}.json" for name in named]
 
 
 def test_head_on_features_and_whole_network_agree(project):
@@ -221,7 +219,8 @@ def test_switching_the_champion_costs_no_training(clean):
     selected = json.loads(diff.stdout)["metrics/selected.json"]
     assert len(selected) == 9  # eight numbers and the name
     assert selected["model"] == {"old": "scratch", "new": "vgg"}
-    kept = json.loads((clean / "metrics" / "vgg.json").read_text())["test"]
+    statistics = tables.read_csv(clean / "metrics" / "statistics.csv")
+    kept = scoring.from_statistics(statistics)["vgg"]
     for name in set(selected) - {"model"}:
         assert selected[name]["new"] == kept[name]
 
@@ -328,7 +327,7 @@ def test_an_external_folder_works_as_a_data_set(clean, tmp_path):
     folder = tmp_path / "elsewhere" / "my scans"
     shutil.copytree(clean / "data" / "phantom", folder)
     run(clean, "dvc", "exp", "run", "-S", f"dataset={folder}", "audit")
-    shown = json.loads((clean / "metrics" / "audit.json").read_text())
+    shown = values.read(clean / "metrics" / "audit_counts.csv")
     assert shown["files"] == 30
 
 
@@ -398,7 +397,7 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     stale = would_run(clean)
     assert "evaluate@vgg" in stale
     assert not {"augment", "train_scratch", "train_vgg", "vgg_features"} & set(stale)
-    counts = json.loads((clean / "metrics" / "split.json").read_text())
+    counts = values.read(clean / "metrics" / "split_counts.csv")
     assert counts["frozen_groups"] == split_table(clean)["group"].nunique()
     assert counts["frozen_absent"] == 0
     with (clean / "split.csv").open("a") as frozen:
@@ -464,7 +463,7 @@ def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):
     assert "no/7.jpg: not an image" in result.stderr
     change(clean, "audit.max_rejected", 0.22)
     run(clean, "dvc", "repro", "audit")
-    counts = json.loads((clean / "metrics" / "audit.json").read_text())
+    counts = values.read(clean / "metrics" / "audit_counts.csv")
     assert (counts["files"], counts["rejected"], counts["excluded"]) == (38, 8, 0)
 
 

@@ -5,7 +5,9 @@ import pytest
 from conftest import ROOT
 
 from brain_mri.evidence import comparison, observations, scoring
+from brain_mri.files import values
 from brain_mri.files.names import NETWORKS
+from brain_mri.files.tables import read_csv
 from brain_mri.presentation import wording
 
 REAL = ROOT / "docs" / "real"
@@ -84,14 +86,10 @@ def test_nothing_in_there_is_a_picture_or_names_a_file():
 
 
 def test_the_embedded_table_is_that_of_the_committed_metrics():
-    import json
-
-    stored = {
-        name: json.loads((ROOT / "metrics" / f"{name}.json").read_text())["test"]
-        for name in NETWORKS
-    }
-    compared = json.loads((ROOT / "metrics" / "comparison.json").read_text())
+    scores = scoring.from_statistics(read_csv(ROOT / "metrics" / "statistics.csv"))
+    compared = values.read(ROOT / "metrics" / "comparison.csv")
     names = wording.names(compared["vgg_weights"])
-    for line in wording.side_by_side(stored, names).splitlines()[2:]:
+    shown = {name: scores[name] for name in NETWORKS}
+    for line in wording.side_by_side(shown, names).splitlines()[2:]:
         assert line in README, line
     assert " ".join(compared["sentence"].split()) in README.replace("> ", "")

@@ -15,7 +15,8 @@ import typer
 from brain_mri import config
 from brain_mri.dataset import adding, classes, freezing
 from brain_mri.errors import InputError
-from brain_mri.files import names, tables
+from brain_mri.evidence import scoring
+from brain_mri.files import names, tables, values
 from brain_mri.files.names import NETWORKS
 from brain_mri.gate import checks
 from brain_mri.predict import formats, images, onnx_model, sources
@@ -83,11 +84,12 @@ def results(metrics: Path) -> tuple[str, str, str]:
     Raises:
         InputError: a file of metrics/ is missing, cannot be read or lacks a key.
     """
-    compared = tables.read_json(metrics / "comparison.json")
-    stored = {m: tables.read_json(metrics / f"{m}.json") for m in NETWORKS}
+    compared = values.read(metrics / "comparison.csv")
+    statistics = tables.read_csv(metrics / "statistics.csv")
     try:
+        scores = scoring.from_statistics(statistics)
         names = wording.names(compared["vgg_weights"])
-        table = wording.side_by_side({m: stored[m]["test"] for m in stored}, names)
+        table = wording.side_by_side({m: scores[m] for m in NETWORKS}, names)
         return table, compared["sentence"], compared["vgg_weights"]
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
@@ -269,7 +271,7 @@ def freeze() -> None:
     with clear_errors():
         config.read(ROOT / config.FILE)  # in the project's folder?
         frozen = freezing.read(ROOT / freezing.FILE)
-        split = freezing.freeze(ROOT / "data" / "split.csv", frozen)
+        split = freezing.freeze(ROOT / "data", frozen)
         freezing.write(ROOT / freezing.FILE, split)
         parts = split["part"].value_counts()
         counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in names.PARTS)

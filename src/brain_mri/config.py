@@ -36,7 +36,7 @@ def _limits(value: object) -> object:
     for key in limits if isinstance(limits, dict) else ():
         if "." not in key:
             raise ValueError(
-                f"expected a file of metrics/ and a key in it, as "
+                f"expected a classifier, a part and a metric, as "
                 f"scratch.test.accuracy, found {key!r}"
             )
     return limits
@@ -126,7 +126,7 @@ class Evaluate(Section):
 
 
 class Check(Section):
-    """What `brain-mri check` demands, limits by `<file of metrics/>.<key in it>`."""
+    """What `brain-mri check` demands, limits by `<classifier>.<part>.<metric>`."""
 
     max_groups_shared: NonNegative = 0
     require_imagenet: Flag = False

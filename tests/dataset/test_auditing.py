@@ -49,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
 def test_every_file_has_a_row_sorted_by_name(folder: Path) -> None:
     manifest = audit(folder, FOLDERS, {}).manifest
     assert " ".join(manifest.columns) == (
-        "image_id file label group accepted reason sha256 bytes format mode "
-        "width height box"
+        "image_id file label group accepted reason sha256 pixels_sha256 bytes "
+        "format mode width height box"
     )
     assert len(manifest) == 11
     assert manifest["file"].is_monotonic_increasing
@@ -114,15 +114,18 @@ def test_a_file_that_is_gone_when_it_is_compared_is_named(
         audit(folder, FOLDERS, {})
 
 
-def test_ids_name_pixels_and_groups_their_lowest_id(folder: Path) -> None:
+def test_ids_name_files_and_groups_their_lowest_id(folder: Path) -> None:
     manifest = audit(folder, FOLDERS, {}).manifest
     accepted = manifest[manifest["accepted"]].set_index("file")
     ids, groups = accepted["image_id"], accepted["group"]
     assert ids.is_unique
-    shown = b"200x200:" + picture(0).tobytes()
-    assert ids["no/a.png"] == hashlib.sha256(shown).hexdigest()[:12]
-    assert ids["no/b.bmp"] == f"{ids['no/a.png']}-2"
-    assert ids["yes/again.png"] == f"{ids['no/z.png']}-2"
+    content = (folder / "no" / "a.png").read_bytes()
+    assert ids["no/a.png"] == hashlib.sha256(content).hexdigest()[:12]
+    assert ids["yes/again.png"] == f"{ids['no/z.png']}-2"  # the same bytes
+    pixels = hashlib.sha256(b"200x200:" + picture(0).tobytes()).hexdigest()
+    assert accepted["pixels_sha256"]["no/a.png"] == pixels
+    assert accepted["pixels_sha256"]["no/b.bmp"] == pixels
+    assert "-" not in ids["no/b.bmp"]
     members = accepted.groupby("group")["image_id"].agg(["min", "size"])
     assert (members["min"] == members.index).all()
     assert sorted(members["size"]) == [1, 1, 2, 3]

@@ -62,7 +62,7 @@ def test_ids_that_look_like_numbers_are_read_as_text(tmp_path: Path) -> None:
         (f"{A},{G},test\n{B},{G},val\n", "line 3: expected group .* in test.* in val"),
         (
             f"{A},{A},test\n{A}-2,{B},val\n",
-            f"line 3: expected picture {A} in test.* in val",
+            f"line 3: expected file {A} in test.* in val",
         ),
     ],
 )
@@ -81,6 +81,33 @@ def test_groups_keep_their_part_under_a_new_name() -> None:
     assert freezing.keep(table, old) == {"0": "train", "b2": "val"}
     counts = {"frozen_groups": 2, "frozen_absent": 1}
     assert freezing.summary(table, old, 2) == counts
+
+
+def test_ids_made_of_pixels_are_read_as_those_of_today(tmp_path: Path) -> None:
+    pixels = {"p": "0" * 64, "q": "1" * 64}
+    old, gone = (digest[:12] for digest in pixels.values())
+    table = pd.DataFrame(
+        {
+            # two files of the same bytes, one more of the same pixels, another picture
+            "image_id": ["a", "a-2", "b", "c"],
+            "pixels_sha256": [pixels["p"]] * 3 + ["2" * 64],
+            "group": ["a", "a", "a", "c"],
+            "file": ["1.png", "2.png", "3.png", "4.png"],
+        }
+    )
+    rows = [(f"{old}{end}", old, "test") for end in ("", "-2", "-3", "-4")]
+    then = frozen(*rows, ("c", "c", "val"), (gone, gone, "train"))
+    now = freezing.translated(then, table)
+    assert now["image_id"].tolist() == ["a", "a-2", "b", f"{old}-4", "c", gone]
+    assert now["group"].tolist() == ["a"] * 4 + ["c", gone]
+    assert freezing.keep(table, now) == {"a": "test", "c": "val"}
+    assert freezing.summary(table, now, 2)["frozen_absent"] == 2
+    data = tmp_path / "data"
+    tables.write_csv(data / "manifest.csv", table.assign(accepted=True))
+    parts = table.assign(part=["test"] * 3 + ["val"])
+    tables.write_csv(data / "split.csv", parts[list(freezing.COLUMNS)])
+    kept = freezing.freeze(data, then)
+    assert set(kept["image_id"]) == {"a", "a-2", "b", "c", f"{old}-4", gone}
 
 
 def test_an_exact_copy_is_known_whatever_number_it_gets() -> None:
@@ -119,20 +146,24 @@ def test_the_split_of_another_data_set_is_refused() -> None:
         freezing.keep(present(("x", "x")), THREE)
 
 
-def split_file(tmp_path: Path, table: pd.DataFrame) -> Path:
-    tables.write_csv(tmp_path / "data.csv", table.assign(y_true=0))
-    return tmp_path / "data.csv"
+def present_split(tmp_path: Path, table: pd.DataFrame) -> Path:
+    data = tmp_path / "data"
+    tables.write_csv(data / "split.csv", table.assign(y_true=0))
+    pixels = table["image_id"].map(lambda name: f"p{name}")
+    manifest = table.assign(pixels_sha256=pixels, accepted=True)
+    tables.write_csv(data / "manifest.csv", manifest)
+    return data
 
 
 def test_freezing_keeps_what_is_absent_and_adds_what_is_new(tmp_path: Path) -> None:
     now = frozen((B, A, "train"), (A, A, "train"), (H, H, "val"))
     old = frozen((B, B, "train"), (G, G, "val"), (f"{G}-2", G, "val"))
-    both = freezing.freeze(split_file(tmp_path, now), old)
+    both = freezing.freeze(present_split(tmp_path, now), old)
     assert both["image_id"].tolist() == [A, G, f"{G}-2", B, H]
     assert both["part"].tolist() == ["train", "val", "val", "train", "val"]
     freezing.write(tmp_path / "split.csv", both)
     pd.testing.assert_frame_equal(freezing.read(tmp_path / "split.csv"), both)
-    again = freezing.freeze(split_file(tmp_path, now), both)
+    again = freezing.freeze(present_split(tmp_path, now), both)
     pd.testing.assert_frame_equal(again, both)
 
 
@@ -140,12 +171,12 @@ def test_a_stale_split_is_never_frozen(tmp_path: Path) -> None:
     now = frozen(("a", "a", "train"), ("b-2", "b", "test"))
     message = r"contradicts split\.csv on 1 images \(b\): dvc repro split first"
     with pytest.raises(InputError, match=message):
-        freezing.freeze(split_file(tmp_path, now), THREE)
+        freezing.freeze(present_split(tmp_path, now), THREE)
 
 
 def test_a_split_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected the present split; dvc repro split"):
-        freezing.freeze(tmp_path / "split.csv", THREE)
+        freezing.freeze(tmp_path, THREE)
 
 
 def test_a_failed_freeze_leaves_the_old_file(

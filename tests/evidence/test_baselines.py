@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.evidence import baselines, labels, observations
+from brain_mri.evidence import baselines, labels, observations, scoring
 from brain_mri.files import predictions, tables
 from brain_mri.files.arrays import Part
 
@@ -143,7 +143,10 @@ def test_each_answers_for_validation_and_test(few_trees, tmp_path):
     for rows in found.values():
         assert rows["part"].value_counts().to_dict() == {"val": 8, "test": 9}
         assert (rows["y_pred"] == (rows["y_score"] >= 0.5)).all()
-    scores = baselines.by_baseline(found)
+    scores = {
+        name: scoring.score(rows[rows["part"] == "test"], 0.5)
+        for name, rows in found.items()
+    }
     assert list(scores) == list(labels.BASELINES)
     assert {score["n_groups"] for score in scores.values()} == {9}  # the test alone
     assert scores["majority"]["sensitivity"] == 1

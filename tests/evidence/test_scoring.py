@@ -116,6 +116,32 @@ def test_validation_and_test_are_scored_apart():
     assert [scores[part]["n_groups"] for part in ("val", "test")] == [2, 3]
 
 
+def test_ten_numbers_are_for_comparing_runs():
+    val, test = random_part(30, 1, "val"), random_part(40, 2)
+    together = pd.concat([val, test])
+    scores, few = scoring.by_part(together, 0.4), scoring.headline(together, 0.4)
+    assert sum(map(len, few.values())) == 10
+    assert all(few[part][key] == scores[part][key] for part in few for key in few[part])
+
+
+def test_scores_come_back_from_the_statistics(tmp_path):
+    together = pd.concat([random_part(30, 1, "val"), random_part(40, 2)])
+    path = tmp_path / "statistics.csv"
+    found = scoring.statistics({"scratch": together}, {"nearest": together}, 0.4)
+    tables.write_csv(path, found)
+    back = scoring.from_statistics(tables.read_csv(path))
+    assert list(back) == ["scratch", "nearest"]
+    for name, threshold in (("scratch", 0.4), ("nearest", 0.5)):
+        expected = scoring.by_part(together, threshold)["test"]
+        assert all(
+            back[name][key] == expected[key] for key in expected if key != "n_images"
+        )
+    nothing = together.assign(y_true=0)
+    table = scoring.statistics({"vgg": nothing}, {}, 0.5)
+    tables.write_csv(path, table)
+    assert scoring.from_statistics(tables.read_csv(path))["vgg"]["roc_auc"] is None
+
+
 # Of three images of one class, none called a tumour: too few for a Brier's interval.
 NEVER = {"ppv", "brier_low", "brier_high"} | {
     f"{name}{end}"

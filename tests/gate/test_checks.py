@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, commit, edited_params, run
@@ -123,16 +124,14 @@ def test_an_edited_metric_is_named_with_its_key(folder, quick):
 
 def test_a_raised_floor_fails(folder, quick):
     demand(folder, {"floors": {"scratch": {"test": {"accuracy": 1.5}}}})
-    assert failures() == {
-        "metrics/scratch.json test.accuracy": "**FAIL**: below its floor"
-    }
+    assert failures() == {"scratch.test.accuracy": "**FAIL**: below its floor"}
 
 
 def test_a_shared_group_fails(folder):
-    edit(folder / "metrics" / "split.json", '"groups_shared": 0', '"groups_shared": 1')
+    edit(folder / "metrics/split_counts.csv", "groups_shared,0", "groups_shared,1")
     failed = failures()
-    assert "in two parts" in failed["metrics/split.json groups_shared"]
-    assert "edited since" in failed["metrics/split.json"]
+    assert "in two parts" in failed["split_counts.groups_shared"]
+    assert "edited since" in failed["metrics/split_counts.csv"]
     assert "split, report would run" in failed["dvc.lock"]
 
 
@@ -180,9 +179,10 @@ def test_a_file_that_cannot_be_used_is_named(folder, quick, name, text, told):
 
 def test_what_needs_a_lost_file_fails_too(folder, quick):
     (folder / "metrics" / "scratch.json").unlink()
+    (folder / "metrics" / "statistics.csv").write_text("model\n")
     failed = failures()
-    told = "no metrics/scratch.json, or none that can be read"
-    assert told in failed["metrics/scratch.json test.accuracy"]
+    told = "metrics holds nothing of scratch that can be read"
+    assert told in failed["scratch.test.accuracy"]
     assert "metrics/scratch.json: cannot be read" in failed["results recomputed"]
 
 
@@ -194,7 +194,7 @@ def test_edited_predictions_are_named(folder, quick):
     path.write_text("\n".join([*others, ",".join(fields), ""]))
     failed = failures()
     assert "edited since" in failed["metrics/vgg_predictions.csv"]
-    assert "metrics/comparison.json: " in failed["results recomputed"]
+    assert "metrics/comparison.csv: " in failed["results recomputed"]
     assert " more" in failed["results recomputed"]
 
 
@@ -209,9 +209,9 @@ def test_predictions_that_are_no_scores_are_named(folder, quick):
 
 
 def test_a_result_that_git_does_not_have_is_named(folder, quick):
-    run(folder, "git", "rm", "-q", "--cached", "metrics/audit.json")
+    run(folder, "git", "rm", "-q", "--cached", "metrics/verdict.json")
     assert failures() == {
-        "metrics/audit.json": "**FAIL**: not in Git: git add metrics/audit.json"
+        "metrics/verdict.json": "**FAIL**: not in Git: git add metrics/verdict.json"
     }
 
 
@@ -256,8 +256,8 @@ def test_a_stage_that_dvc_yaml_lost_is_named(folder):
             "crop: src/brain_mri/dataset/crops.py",
         ),
         (
-            "    metrics:\n      - metrics/audit.json: {cache: false}\n",
-            "audit: metrics/audit.json",
+            "      - metrics/verdict.json: {cache: false}\n",
+            "compare: metrics/verdict.json",
         ),
     ],
 )
@@ -301,7 +301,8 @@ def test_every_result_of_the_graph_is_expected(folder):
     there = {path.relative_to(folder) for path in (folder / "metrics").iterdir()}
     assert set(files) == there
     assert files[Path("metrics/vgg_roc.csv")] == ["fpr", "tpr"]
-    assert files[Path("metrics/split.json")] == []
+    assert files[Path("metrics/verdict.json")] == []
+    assert files[Path("metrics/split_counts.csv")] == ["value", "name"]
 
 
 # Limits
@@ -319,9 +320,9 @@ NOW = {"m.auc": 0.8, "m.brier": 0.2, "m.f1": None, "m.name": "x", "m.inf": 1e999
         ("m.f1", 0, "undefined (null)"),
         ("m.name", 0, "no number, or too large a one"),
         ("m.inf", 0, "no number, or too large a one"),
-        ("m.aucc", 0, "no such metric; did you mean metrics/m.json auc?"),
+        ("m.aucc", 0, "no such metric; did you mean m.auc?"),
         ("m.recall", 0, "no such metric"),
-        ("n.auc", 0, "no metrics/n.json, or none that can be read"),
+        ("n.auc", 0, "metrics holds nothing of n that can be read"),
     ],
 )
 def test_a_floor(key, limit, cause):
@@ -351,14 +352,17 @@ def test_a_drop(key, limit, then, cause):
 
 
 def test_more_groups_shared_than_allowed_fail():
-    assert checks.shared({"split.groups_shared": 2}, 2).cause == ""
-    assert "leaks" in checks.shared({"split.groups_shared": 3}, 2).cause
-    assert checks.shared({"split.groups_shared": None}, 2).cause == "undefined (null)"
+    assert checks.shared({"split_counts.groups_shared": 2}, 2).cause == ""
+    assert "leaks" in checks.shared({"split_counts.groups_shared": 3}, 2).cause
+    assert (
+        checks.shared({"split_counts.groups_shared": None}, 2).cause
+        == "undefined (null)"
+    )
 
 
 def test_imagenet_may_be_required(folder, quick):
     demand(folder, {"require_imagenet": True})
-    failed = failures()["metrics/comparison.json vgg_weights"]
+    failed = failures()["comparison.vgg_weights"]
     assert "vgg.weights: imagenet" in failed
     assert checks.pretrained({"comparison.vgg_weights": "imagenet"}).cause == ""
     assert checks.pretrained({}).cause
@@ -375,21 +379,26 @@ def test_a_cell_keeps_the_table_whole():
 
 
 def test_a_drop_against_a_revision_fails_and_a_rise_passes(folder, quick):
-    path = folder / "metrics" / "scratch.json"
+    path = folder / "metrics" / "statistics.csv"
     good = path.read_text()
-    change(path, "accuracy", 1.5)
-    change(path, "brier", 5)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    mine = (table["model"] == "scratch") & (table["part"] == "test")
+    for metric, value in (("accuracy", "1.5"), ("brier", "5")):
+        table.loc[mine & (table["metric"] == metric), "value"] = value
+    table.to_csv(path, index=False)
     commit(folder, "better, but for brier")
     path.write_text(good)
-    assert [*failures("--against", "HEAD")] == ["metrics/scratch.json test.accuracy"]
+    assert [*failures("--against", "HEAD")] == ["scratch.test.accuracy"]
     assert check().exit_code == 0
 
 
 def test_a_file_that_the_revision_lacks_is_new(folder, quick):
-    good = (folder / "metrics" / "scratch.json").read_text()
-    run(folder, "git", "rm", "-q", "metrics/scratch.json")
+    both = [folder / "metrics" / name for name in ("scratch.json", "statistics.csv")]
+    good = [path.read_text() for path in both]
+    run(folder, "git", "rm", "-q", "metrics/scratch.json", "metrics/statistics.csv")
     commit(folder, "without")
-    (folder / "metrics" / "scratch.json").write_text(good)
+    for path, text in zip(both, good, strict=True):
+        path.write_text(text)
     commit(folder, "with")
     result = check("--against", "HEAD~1")
     assert result.exit_code == 0, result.stdout

@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import pandas as pd
@@ -7,6 +6,7 @@ from conftest import ROOT
 
 from brain_mri import config
 from brain_mri.errors import InputError
+from brain_mri.files import values
 from brain_mri.gate import recompute
 
 
@@ -38,16 +38,17 @@ def edit(path, old, new):
     ("file", "old", "new", "told"),
     [
         ("scratch.json", '"accuracy": 0', '"accuracy": 1', "val.accuracy: found 1"),
-        ("vgg.json", '"n_groups": 6', '"n_groups": 7', "val.n_groups: found 7, exp"),
-        ("vgg.json", '"tp":', '"true":', "val.tp: missing"),
-        ("baselines.json", '"majority"', '"minority"', "majority.accuracy: missing"),
-        ("comparison.json", '"random"', '"imagenet"', "vgg_weights: found 'imagenet'"),
-        ("comparison.json", '"No verdict', '"A verdict', "sentence: found 'A verdict"),
+        ("vgg.json", '"n_groups": 6', '"n_groups": 7', "test.n_groups: found 7, exp"),
+        ("vgg.json", '"log_loss":', '"loss":', "val.log_loss: missing"),
+        ("statistics.csv", "majority,", "minority,", "model: found 'minority'"),
+        ("verdict.json", '"n_groups": 6', '"n_groups": 60', "n_groups: found 60, exp"),
+        ("comparison.csv", ",random", ",imagenet", "vgg_weights: found 'imagenet'"),
+        ("comparison.csv", "No verdict", "A verdict", "sentence: found 'A verdict"),
         ("selected.json", '"scratch"', '"vgg"', "model: found 'vgg'"),
         ("statistics.csv", "vgg,val,accuracy,", "vgg,val,accuracy,1", ", value: found"),
         ("statistics.csv", "model,", "models,", "columns: found 'models,"),
         ("scratch_roc.csv", "0.0,0.0,", "0.5,0.0,", "line 2, fpr: found 0.5"),
-        ("split.json", '"images": 6', '"images": 60', "images: found 60, expected 6"),
+        ("split_counts.csv", "images,6", "images,60", "images: found 60, expected 6"),
         ("vgg_confusion.csv", "\nno,", "\nyes,", "actual: found 'yes', expected 'no'"),
     ],
 )
@@ -65,7 +66,7 @@ def test_edited_predictions_show_in_what_follows_from_them(project, metrics):
     table.to_csv(path, index=False)
     lines = recompute.differences(metrics, params(project))
     named = {line.split(":")[0].rsplit("/")[-1] for line in lines}
-    assert {"scratch.json", "comparison.json", "statistics.csv"} <= named
+    assert {"scratch.json", "comparison.csv", "statistics.csv"} <= named
     assert "vgg.json" not in named
 
 
@@ -83,7 +84,7 @@ def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics
     ("name", "value", "file"),
     [
         ("evaluate.threshold", 0.9, "statistics.csv"),
-        ("vgg.weights", "imagenet", "comparison.json"),
+        ("vgg.weights", "imagenet", "comparison.csv"),
         ("model", "vgg", "selected.json"),
     ],
 )
@@ -144,6 +145,6 @@ def test_a_table_is_read_as_it_is_written():
 
 
 def test_a_summary_is_read_as_it_is_written(metrics):
-    content = json.loads((metrics / "comparison.json").read_text(encoding="utf-8"))
-    stored = recompute.stored(metrics / "comparison.json")
+    content = values.read(metrics / "comparison.csv")
+    stored = recompute.stored(metrics / "comparison.csv")
     assert recompute.unlike(stored, recompute.leaves(content)) == []

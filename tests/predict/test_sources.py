@@ -121,7 +121,8 @@ def test_an_export_says_what_it_is(project, exported):
     assert facts["vgg_weights"] == "random"
     assert facts["parity_with_keras"]["largest_difference"] <= 1e-5
     metrics = json.loads((project / "metrics/vgg.json").read_text())["test"]
-    assert facts["test"]["accuracy_low"] == metrics["accuracy_low"]
+    for name in ("accuracy", "accuracy_low", "roc_auc_low"):
+        assert facts["test"][name] == metrics[name]
     assert facts["test"]["n_groups"] == metrics["n_groups"]
     assert len(facts["data"]["md5"]) == len(".dir") + 32
     assert any("drawn phantoms" in note for note in facts["notes"])
@@ -251,7 +252,9 @@ def test_files_of_another_run_answer_nothing(copied, path):
     assert str(path).removesuffix("/index.csv").split("/scratch.n")[0] in told
 
 
-@pytest.mark.parametrize("name", ["scratch.json", "scratch_predictions.csv"])
+@pytest.mark.parametrize(
+    "name", ["scratch.json", "scratch_predictions.csv", "statistics.csv"]
+)
 def test_results_of_another_run_are_not_exported(copied, name):
     (copied / "metrics" / name).write_text("{}")
     told = refused(copied, "export", "--out", "exported", status=1)

@@ -11,7 +11,7 @@ TEST = (
         for metric in ("accuracy", "sensitivity", "specificity", "roc_auc")
         for end, value in (("_low", 0.5), ("_high", 0.9))
     }
-    | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_groups": 10, "n_images": 12}
+    | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_groups": 10}
 )
 UNDEFINED = {"roc_auc": None, "roc_auc_low": None, "roc_auc_high": None}
 BETTER = {"difference": 0.3, "low": 0.1, "high": 0.5}
@@ -37,7 +37,7 @@ def test_the_table_has_a_row_a_metric_and_a_column_a_model():
     assert "| roc auc | 0.750 (0.50–0.90) | 0.750 (0.50–0.90) |" in lines
     assert "| brier | 0.750 | 0.750 |" in lines
     assert "| n groups | 10 | 10 |" in lines
-    assert len(lines) == 2 + len(HEADLINE) + 6
+    assert len(lines) == 2 + len(HEADLINE) + 5
 
 
 def test_what_is_undefined_is_said():

@@ -1,7 +1,6 @@
 """Look at every file once: is it a usable image, and which others show the same?"""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from brain_mri.dataset.groups import chains, conflicts, group_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.dataset.review import Decision
 from brain_mri.errors import InputError, printable
-from brain_mri.files.image_ids import ID_DIGITS, pixel_hash
+from brain_mri.files.image_ids import image_ids, pixel_hash
 from brain_mri.files.names import CLASSES
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
@@ -32,9 +31,9 @@ UNNAMED = "in no folder that classes names in params.yaml"
 class Audit:
     """Hold the manifest, a row per file, and the pairs of images that belong together.
 
-    manifest: image_id, file, label, group, accepted, reason, sha256, bytes, format,
-        mode, width, height, box (a person's, as `x0 y0 x1 y1`); sorted by file.
-        Rejected files have empty ids.
+    manifest: image_id, file, label, group, accepted, reason, sha256 (of the bytes),
+        pixels_sha256 (of the grey levels), bytes, format, mode, width, height, box (a
+        person's, as `x0 y0 x1 y1`); sorted by file. Rejected files have empty ids.
     pairs: first, second (image ids), kind (`exact`: same pixels, `near`: the same
         picture, `review`: neighbours in a group of review.csv, or `patient`: other
         pictures of one patient, as DICOM files name him).
@@ -68,9 +67,9 @@ def audit(
 ) -> Audit:
     """Audit every file below `folder`.
 
-    An image id is the first 12 hex digits of the SHA-256 of the grey pixels, so it
-    names a picture and not a file; further files of the same pixels get `-2`, `-3`.
-    A group is named by the lowest image id in it: that image represents it.
+    An image id is the first 12 hex digits of the SHA-256 of the file's bytes; further
+    files of the same bytes get `-2`, `-3`. A group is named after the lowest image id
+    in it: that image represents it.
 
     Args:
         folder: the data set's.
@@ -84,7 +83,7 @@ def audit(
     facts = _examine(folder, folders, decisions)
     good = [fact for fact in facts if not fact.reason]
     _check_classes(folder, facts)
-    ids = _image_ids([fact.pixels for fact in good])
+    ids = image_ids([fact.sha256 for fact in good])
     pairs, kinds = _pairs(folder, good)
     named = {
         fact.file: (name, group)
@@ -242,17 +241,6 @@ def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
         raise InputError(f"{printable(str(path))}: {error}") from error
 
 
-def _image_ids(pixel_hashes: Sequence[str]) -> list[str]:
-    """Shorten the hashes to ids; the second, third... of one id gets -2, -3..."""
-    seen: defaultdict[str, int] = defaultdict(int)
-    ids = []
-    for digest in pixel_hashes:
-        short = digest[:ID_DIGITS]
-        seen[short] += 1
-        ids.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
-    return ids
-
-
 def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
     return {
         "image_id": image_id,
@@ -262,6 +250,7 @@ def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
         "accepted": not fact.reason,
         "reason": fact.reason,
         "sha256": fact.sha256,
+        "pixels_sha256": fact.pixels,
         "bytes": fact.bytes,
         "format": fact.format,
         "mode": fact.mode,

@@ -9,13 +9,13 @@ import pandas as pd
 
 from brain_mri.errors import InputError, printable
 from brain_mri.files import tables
-from brain_mri.files.image_ids import ID_DIGITS
+from brain_mri.files.image_ids import DIGITS, stem
 from brain_mri.files.names import PARTS
 from brain_mri.files.user_tables import read_rows
 
 FILE = Path("split.csv")
 COLUMNS = ("image_id", "group", "part")
-ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}(-[0-9]+)?")
+ID = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9]+)?")
 MAX_LISTED = 10  # images or groups in an error
 MEND = (
     "exclude an image that joins them in review.csv, or give the groups one part in "
@@ -28,7 +28,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises:
         InputError: the file is malformed, an id is none, a part is unknown, an image
-            stands there twice, or a group or a picture is in two parts.
+            stands there twice, or a group or a file is in two parts.
     """
     rows = read_rows(path, COLUMNS)
     seen: set[str] = set()
@@ -37,7 +37,7 @@ def read(path: Path) -> pd.DataFrame:
         image_id, group, part = row.cells.values()
         if not ID.fullmatch(image_id) or not ID.fullmatch(group) or part not in PARTS:
             raise InputError(
-                f"{row.where}: expected an image id and a group, {ID_DIGITS} digits "
+                f"{row.where}: expected an image id and a group, {DIGITS} digits "
                 f"0-9 a-f each, and one of {', '.join(PARTS)}, found "
                 f"{','.join(row.cells.values())!r}. A spreadsheet takes some ids for "
                 f"numbers: git checkout {FILE}, and edit it as text"
@@ -45,7 +45,7 @@ def read(path: Path) -> pd.DataFrame:
         if image_id in seen:
             raise InputError(f"{row.where}: expected each image once, found {image_id}")
         seen.add(image_id)
-        for name in (f"group {group}", f"picture {picture(image_id)}"):
+        for name in (f"group {group}", f"file {stem(image_id)}"):
             if part_of.setdefault(name, part) != part:
                 raise InputError(
                     f"{row.where}: expected {name} in {part_of[name]}, where it is "
@@ -54,31 +54,42 @@ def read(path: Path) -> pd.DataFrame:
     return pd.DataFrame([row.cells for row in rows], columns=COLUMNS, dtype=str)
 
 
-def picture(image_id: str) -> str:
-    """Return what all files of the same pixels share of their ids.
+def translated(frozen: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Put today's ids where `split.csv` still has those made of pixels.
 
-    Which of them gets `-2` hangs on the files' names, also on those of new files.
+    Ids were made of decoded pixels before; now they are made of the files' bytes. The
+    next `brain-mri freeze` writes what is returned here.
+
+    Args:
+        frozen: as `read` returns it.
+        images: columns image_id and pixels_sha256, sorted by file.
     """
-    return image_id.partition("-")[0]
+    same_pixels = images.groupby(images["pixels_sha256"].str[:DIGITS])["image_id"]
+    now = {
+        f"{pixels}-{number}" if number > 1 else pixels: image_id
+        for pixels, ids in same_pixels
+        for number, image_id in enumerate(ids, start=1)
+    }
+    return frozen.assign(
+        **{key: frozen[key].map(lambda old: now.get(old, old)) for key in COLUMNS[:2]}
+    )
 
 
 def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
-    """Return the part of each group that holds a frozen picture.
+    """Return the part of each group that holds a frozen image.
 
     Args:
         images: columns image_id, group and file.
         frozen: as `read` returns it.
 
     Raises:
-        InputError: a group joins frozen groups of two parts, or no frozen picture is
+        InputError: a group joins frozen groups of two parts, or no frozen image is
             among the images: they are another data set's.
     """
-    pictures = images["image_id"].map(picture)
-    rows = frozen.assign(picture=frozen["image_id"].map(picture))
-    known = rows.drop_duplicates("picture").set_index("picture")
-    old = images.assign(
-        part=pictures.map(known["part"]), was=pictures.map(known["group"])
-    )
+    stems = images["image_id"].map(stem)
+    rows = frozen.assign(stem=frozen["image_id"].map(stem))
+    known = rows.drop_duplicates("stem").set_index("stem")
+    old = images.assign(part=stems.map(known["part"]), was=stems.map(known["group"]))
     there = old.dropna(subset="part")
     if there.empty and len(frozen):
         raise InputError(
@@ -102,29 +113,31 @@ def summary(images: pd.DataFrame, frozen: pd.DataFrame, kept: int) -> dict[str, 
     Args:
         images: column image_id.
         frozen: as `read` returns it.
-        kept: the number of groups that hold a frozen picture.
+        kept: the number of groups that hold a frozen image.
     """
-    there = Counter(images["image_id"].map(picture))
-    then = Counter(frozen["image_id"].map(picture))
+    there = Counter(images["image_id"].map(stem))
+    then = Counter(frozen["image_id"].map(stem))
     return {"frozen_groups": kept, "frozen_absent": (then - there).total()}
 
 
-def freeze(path: Path, frozen: pd.DataFrame) -> pd.DataFrame:
-    """Return the present split and, below it, what is frozen and absent; by image id.
+def freeze(data: Path, frozen: pd.DataFrame) -> pd.DataFrame:
+    """Return the present split and the frozen images that it lacks, by image id.
 
     Args:
-        path: the table of the present split, data/split.csv.
+        data: the folder with the present split, split.csv, and manifest.csv.
         frozen: as `read` returns it.
 
     Raises:
         InputError: there is no present split, or it contradicts the frozen one.
     """
+    path = data / "split.csv"
     if not path.is_file():
         raise InputError(f"{path}: expected the present split; dvc repro split first")
     present = tables.read_csv(path)[list(COLUMNS)]
-    pictures = present["image_id"].map(picture)
-    part_of = dict(zip(pictures, present["part"], strict=True))
-    old = frozen["image_id"].map(picture)
+    manifest = tables.read_csv(data / "manifest.csv")
+    frozen = translated(frozen, manifest[manifest["accepted"]])
+    part_of = dict(zip(present["image_id"].map(stem), present["part"], strict=True))
+    old = frozen["image_id"].map(stem)
     moved = frozen[old.isin(part_of) & (old.map(part_of) != frozen["part"])]
     if len(moved):
         raise InputError(

@@ -34,12 +34,13 @@ def split(
 
     Returns:
         A row an image, sorted by image_id: the columns of `crops`, group, y_true and
-        part. And the counts of `metrics/split.json`.
+        part. And the counts of `metrics/split_counts.csv`.
 
     Raises:
         InputError: see `assign_parts` and `freezing.keep`.
     """
     accepted = manifest[manifest["accepted"]]
+    frozen = freezing.translated(frozen, accepted)
     kept = freezing.keep(accepted, frozen)
     images = crops.merge(accepted[["image_id", "group"]], validate="1:1")
     images["y_true"] = images["label"].map(CLASSES.index)

@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from brain_mri.evidence.observations import EVALUATED
-from brain_mri.evidence.scoring import Scores, score
 from brain_mri.files import predictions
 from brain_mri.files.arrays import Part
 from brain_mri.files.predictions import VERDICT_THRESHOLD
@@ -59,14 +58,6 @@ def predict(
         table.insert(0, "baseline", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def by_baseline(tables: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
-    """Score each baseline on the test part: what `metrics/baselines.json` holds."""
-    return {
-        name: score(table[table["part"] == "test"], VERDICT_THRESHOLD)
-        for name, table in tables.items()
-    }
 
 
 def majority(train: Part, part: Part) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ that a network which did not learn is not compared.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +94,15 @@ def compare(
         "secondary": _secondary(tests, counts),
         "resolution": resolution(n if classes == 2 else 0),
         "baselines": against,
+    }
+
+
+def headline(compared: Mapping[str, Any]) -> dict[str, object]:
+    """Return what `metrics/verdict.json` holds of the comparison."""
+    return {
+        "verdict": compared["verdict"],
+        **compared["accuracy"],
+        "n_groups": compared["n_groups"],
     }
 
 

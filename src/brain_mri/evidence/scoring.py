@@ -22,14 +22,35 @@ PROPORTIONS = {
     "ppv": (("tp",), ("tp", "fp")),
     "npv": (("tn",), ("tn", "fn")),
 }
-BOUNDED = ("accuracy", "sensitivity", "specificity")  # with limits in the JSON
+BOUNDED = ("accuracy", "sensitivity", "specificity")  # with limits among the scores
+# The ten numbers by which runs are compared; statistics.csv has them all.
+COMPARED = {
+    "val": ("accuracy", "roc_auc", "log_loss"),
+    "test": (
+        "accuracy",
+        "accuracy_low",
+        "accuracy_high",
+        "roc_auc",
+        "roc_auc_low",
+        "brier",
+        "n_groups",
+    ),
+}
 
 
 def by_part(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
-    """Score validation and test apart: what `metrics/<model>.json` holds."""
+    """Score validation and test apart."""
     return {
         part: score(predictions[predictions["part"] == part], threshold)
         for part in ("val", "test")
+    }
+
+
+def headline(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
+    """Return the ten numbers that `metrics/<network>.json` holds."""
+    scores = by_part(predictions, threshold)
+    return {
+        part: {name: scores[part][name] for name in COMPARED[part]} for part in scores
     }
 
 
@@ -146,6 +167,43 @@ def statistics(
     # not the threshold: rounded, it would not cut where it did
     table[limits] = table[limits].astype(float).round(DIGITS)
     return table.astype({"count": "Int64", "n": "Int64"})
+
+
+def from_statistics(table: pd.DataFrame, part: str = "test") -> dict[str, Scores]:
+    """Read the scores of every classifier back from the table of `statistics`.
+
+    Args:
+        table: as `tables.read_csv` reads it.
+        part: val or test.
+
+    Returns:
+        For each classifier, in the table's order: every metric with its `_low` and
+        `_high`, tp, fp, fn, tn and n_groups.
+
+    Raises:
+        KeyError: a column is missing.
+    """
+    rows = table[table["part"] == part]
+    return {
+        str(name): _scores_of(mine.set_index("metric"))
+        for name, mine in rows.groupby("model", sort=False)
+    }
+
+
+def _scores_of(rows: pd.DataFrame) -> Scores:
+    numbers = rows[["value", "low", "high", "count", "n"]].apply(pd.to_numeric)
+    scores: Scores = {}
+    for name, row in zip(numbers.index, numbers.to_dict("records"), strict=True):
+        limits = {"": row["value"], "_low": row["low"], "_high": row["high"]}
+        scores |= {f"{name}{end}": defined(value) for end, value in limits.items()}
+    count, n = numbers["count"], numbers["n"]
+    for right, wrong, metric in (
+        ("tp", "fn", "sensitivity"),
+        ("tn", "fp", "specificity"),
+    ):
+        scores[right] = int(count[metric])
+        scores[wrong] = int(n[metric] - count[metric])
+    return scores | {"n_groups": int(n["accuracy"])}
 
 
 def rounded(value: float | int | None) -> float | int | None:

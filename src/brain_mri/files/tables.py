@@ -11,6 +11,18 @@ from brain_mri.errors import InputError
 from brain_mri.files.writing import writing
 
 
+TEXT = (  # columns that are text, also where all of them look like numbers
+    "image_id",
+    "group",
+    "file",
+    "label",
+    "reason",
+    "flags",
+    "sha256",
+    "pixels_sha256",
+)
+
+
 def write_json(path: Path, values: Mapping[str, object]) -> None:
     """Write a summary, readable and the same each time; what is undefined is null.
 
@@ -68,7 +80,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     Raises:
         InputError: the file is missing or no table, or was saved anew on Windows.
     """
-    text = dict.fromkeys(("image_id", "group", "file", "label", "reason", "flags"), str)
+    text = dict.fromkeys(TEXT, str)
     try:
         # the terminator named: a file name may hold a bare carriage return
         table = pd.read_csv(

@@ -5,6 +5,7 @@ as `dvc metrics show` leaves out what is null and passes over what is missing.
 """
 
 import difflib
+import io
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from brain_mri import config, lock, pipeline
 from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.files import tables
+from brain_mri.evidence.scoring import defined
+from brain_mri.files import tables, values
 from brain_mri.gate import recompute
 
 METRICS = Path("metrics")
@@ -66,19 +70,19 @@ def check(root: Path, against: str | None = None) -> list[Row]:
 
 
 def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
-    """Read the summaries among the files; one that cannot be read holds nothing.
+    """Read the numbers of the files; one that cannot be read holds nothing.
 
     A row of `kept` names it.
     """
     found: dict[str, Any] = {}
     for path in files:
         with suppress(OSError, ValueError):
-            found |= summary(path, (root / path).read_text(encoding="utf-8"))
+            found |= numbers(path, (root / path).read_text(encoding="utf-8"))
     return found
 
 
 def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[str, Any]:
-    """Read the summaries among the files as a commit has them; it may lack some.
+    """Read the numbers of the files as a commit has them; it may lack some.
 
     Raises:
         InputError: one is there and cannot be read.
@@ -88,21 +92,43 @@ def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[st
     for path in sorted({Path(name) for name in there.split("\0")}.intersection(files)):
         try:
             text = git(root, "show", f"{commit}:./{path.as_posix()}")
-            found |= summary(path, text)
+            found |= numbers(path, text)
         except ValueError as error:
             raise InputError(f"{called}: {path}: cannot be read ({error})") from error
     return found
 
 
-def summary(path: Path, text: str) -> dict[str, Any]:
-    """Read a summary's leaves by `<its name>.<key in it>`; a table has none.
+def numbers(path: Path, text: str) -> dict[str, Any]:
+    """Read a file's numbers by `<its name>.<key in it>`.
+
+    In statistics.csv they are `<classifier>.<part>.<metric>`; other tables have none.
 
     Raises:
-        ValueError: it is no summary, or a key hides another.
+        ValueError: the file cannot be read, or a key hides another.
     """
-    if path.suffix != ".json":
-        return {}
-    return config.flatten(tables.parse_json(text), f"{path.stem}.")
+    if path.suffix == ".json":
+        return config.flatten(tables.parse_json(text), f"{path.stem}.")
+    if path.name == "statistics.csv":
+        return statistics(text)
+    if values.is_table(text):
+        return {f"{path.stem}.{key}": v for key, v in values.parse(text).items()}
+    return {}
+
+
+def statistics(text: str) -> dict[str, Any]:
+    """Read statistics.csv by `<classifier>.<part>.<metric>`, with _low and _high.
+
+    Raises:
+        ValueError: a column is missing or the table cannot be read.
+    """
+    table = pd.read_csv(io.StringIO(text))
+    if lost := {"model", "part", "metric", "value", "low", "high"} - set(table):
+        raise ValueError(f"expected a column '{min(lost)}', found none")
+    return {
+        f"{row.model}.{row.part}.{row.metric}{end}": defined(value)
+        for row in table.itertuples()
+        for end, value in (("", row.value), ("_low", row.low), ("_high", row.high))
+    }
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
@@ -183,11 +209,11 @@ def fresh(root: Path) -> Row:
 
 def shared(now: Values, limit: int) -> Row:
     """Check that no group of images, or hardly any, lies in two parts."""
-    key = "split.groups_shared"
+    key = "split_counts.groups_shared"
     cause = unusable(key, now)
     if not cause and now[key] > limit:
         cause = "a picture is in two parts, which leaks"
-    return Row(label(key), as_text(now.get(key)), f"at most {limit}", cause)
+    return Row(key, as_text(now.get(key)), f"at most {limit}", cause)
 
 
 def pretrained(now: Values) -> Row:
@@ -195,7 +221,7 @@ def pretrained(now: Values) -> Row:
     key = "comparison.vgg_weights"
     found = now.get(key)
     cause = "" if found == "imagenet" else "not pretrained: set vgg.weights: imagenet"
-    return Row(label(key), as_text(found), "imagenet", cause)
+    return Row(key, as_text(found), "imagenet", cause)
 
 
 def floor(key: str, limit: float, now: Values) -> Row:
@@ -205,7 +231,7 @@ def floor(key: str, limit: float, now: Values) -> Row:
     if not cause and (now[key] > limit if low else now[key] < limit):
         cause = "above its ceiling" if low else "below its floor"
     demanded = f"at {'most' if low else 'least'} {limit:g}"
-    return Row(label(key), as_text(now.get(key)), demanded, cause)
+    return Row(key, as_text(now.get(key)), demanded, cause)
 
 
 def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row:
@@ -217,35 +243,29 @@ def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row
     cause = unusable(key, now)
     if unusable(key, then):
         found = f"{as_text(now.get(key))} (new: none at {against})"
-        return Row(label(key), found, demanded, cause)
+        return Row(key, found, demanded, cause)
     found = f"{as_text(now.get(key))} (was {as_text(then[key])})"
     if not cause:
         change = now[key] - then[key]
         worse = round(change if config.lower_is_better(key) else -change, DIGITS)
         cause = f"worse by {worse:g}" if worse > limit else ""
-    return Row(label(key), found, demanded, cause)
+    return Row(key, found, demanded, cause)
 
 
 def unusable(key: str, found: Values) -> str:
     """Say why a metric cannot be judged; nothing where it can."""
     stem = key.split(".")[0]
     if not any(name.startswith(f"{stem}.") for name in found):
-        return f"no {METRICS / stem}.json, or none that can be read"
+        return f"{METRICS} holds nothing of {stem} that can be read"
     if key not in found:
         near = difflib.get_close_matches(key, found, n=1, cutoff=0.8)
-        return "no such metric" + (f"; did you mean {label(near[0])}?" if near else "")
+        return "no such metric" + (f"; did you mean {near[0]}?" if near else "")
     value = found[key]
     if value is None:
         return "undefined (null)"
     if type(value) not in (int, float) or not abs(value) < 1e9:
         return "no number, or too large a one"
     return ""
-
-
-def label(key: str) -> str:
-    """Write a metric's file and its key in it."""
-    stem, _, name = key.partition(".")
-    return f"{METRICS.as_posix()}/{stem}.json {name}"
 
 
 def as_text(value: object) -> str:

@@ -18,11 +18,13 @@ import pandas as pd
 from brain_mri import config
 from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.evidence import baselines, comparison, curves, observations, scoring
-from brain_mri.files import names, predictions, tables
+from brain_mri.evidence import observations, results
+from brain_mri.evidence.observations import miscalled
+from brain_mri.files import predictions, tables, values
 from brain_mri.files.names import NETWORKS
 
 TOLERANCE = 1.5e-6  # six digits are kept, and another machine may round the last apart
+SPLIT = "split_counts.csv"
 
 Leaves = dict[str, Any]
 
@@ -42,7 +44,7 @@ def differences(metrics: Path, params: Params) -> list[str]:
     Raises:
         InputError: a file is missing or cannot be read, or its predictions are wrong.
     """
-    tested = {
+    networks = {
         name: observations.read(metrics / f"{name}_predictions.csv")
         for name in NETWORKS
     }
@@ -52,58 +54,30 @@ def differences(metrics: Path, params: Params) -> list[str]:
         )
         for name in NETWORKS
     }
-    threshold = params.evaluate.threshold
     nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
-    expected: dict[str, Mapping[str, object] | pd.DataFrame] = {
-        "baselines.json": baselines.by_baseline(nulls),
-        "comparison.json": comparison.compare(
-            tested, nulls, trained, params.vgg.weights
-        ),
-        "selected.json": comparison.selected(
-            tested[params.model], params.model, threshold
-        ),
-        "statistics.csv": scoring.statistics(tested, nulls, threshold),
-    }
-    for name, table in tested.items():
-        summary = stored(metrics / f"{name}.json")
-        divisor = summary.get("temperature") if params.evaluate.calibrate else 1.0
-        expected |= of_network(name, table, threshold, divisor)
-    parts = pd.concat([tested["scratch"], trained["scratch"]])
-    expected["split.json"] = of_split(parts)
-    lines = {}
-    for name, content in expected.items():
-        wanted, found = leaves(content), stored(metrics / name)
-        if name == "split.json":  # it says more, which no prediction gives
-            found = {key: value for key, value in found.items() if key in wanted}
-        lines[name] = unlike(found, wanted)
-    for name, table in tested.items():
-        lines[f"{name}_predictions.csv"] = observations.miscalled(table, threshold)
-        lines[f"{name}_train_predictions.csv"] = observations.miscalled(
-            trained[name], predictions.VERDICT_THRESHOLD
-        )
-    lines["baselines_predictions.csv"] = observations.miscalled(
-        pd.concat(nulls.values()), predictions.VERDICT_THRESHOLD
+    expected = results.of_comparison(
+        networks,
+        nulls,
+        trained,
+        champion=params.model,
+        threshold=params.evaluate.threshold,
+        weights=params.vgg.weights,
     )
+    for name, table in networks.items():
+        divisor = stored(metrics / f"{name}.json").get("temperature")
+        if not params.evaluate.calibrate:
+            divisor = 1.0
+        expected |= results.of_network(name, table, params.evaluate.threshold, divisor)
+    expected[SPLIT] = of_split(pd.concat([networks["scratch"], trained["scratch"]]))
+    lines = {name: _file(metrics / name, wanted) for name, wanted in expected.items()}
+    lines |= _answers(networks, trained, nulls, params.evaluate.threshold)
     return [
         f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
     ]
 
 
-def of_network(
-    name: str, table: pd.DataFrame, threshold: float, temperature: float | None
-) -> dict[str, Mapping[str, object] | pd.DataFrame]:
-    """Return what the files of one network must hold, as stage evaluate has it."""
-    test = table[table["part"] == "test"]
-    return {
-        f"{name}.json": {"temperature": temperature}
-        | scoring.by_part(table, threshold),
-        f"{name}_roc.csv": curves.roc_points(test),
-        f"{name}_confusion.csv": curves.confusion_rows(test, names.CLASSES),
-    }
-
-
 def of_split(table: pd.DataFrame) -> dict[str, object]:
-    """Return what metrics/split.json must say of the parts that are predicted."""
+    """Return what metrics/split_counts.csv must say of the predicted parts."""
     return {
         str(part): {
             "images": len(rows),
@@ -116,7 +90,7 @@ def of_split(table: pd.DataFrame) -> dict[str, object]:
 
 
 def stored(path: Path) -> Leaves:
-    """Read a file of metrics/, summary or table, under one key for each value.
+    """Read a file of metrics/, values or table, under one key for each value.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -124,7 +98,8 @@ def stored(path: Path) -> Leaves:
     try:
         if path.suffix == ".json":
             return config.flatten(tables.read_json(path))
-        return cells(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return values.parse(text) if values.is_table(text) else cells(text)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
 
@@ -176,6 +151,28 @@ def same(found: Any, expected: Any) -> bool:
     if type(found) in numbers and type(expected) in numbers:
         return expected - TOLERANCE <= found <= expected + TOLERANCE
     return found == expected and type(found) is type(expected)
+
+
+def _file(path: Path, wanted: Mapping[str, object] | pd.DataFrame) -> list[str]:
+    expected, found = leaves(wanted), stored(path)
+    if path.name == SPLIT:  # the predictions do not give its other values
+        found = {key: value for key, value in found.items() if key in expected}
+    return unlike(found, expected)
+
+
+def _answers(
+    networks: Mapping[str, pd.DataFrame],
+    trained: Mapping[str, pd.DataFrame],
+    nulls: Mapping[str, pd.DataFrame],
+    threshold: float,
+) -> dict[str, list[str]]:
+    """Name the answers, by file, that do not follow from their score."""
+    fixed = predictions.VERDICT_THRESHOLD
+    lines = {"baselines_predictions.csv": miscalled(pd.concat(nulls.values()), fixed)}
+    for name in NETWORKS:
+        lines[f"{name}_predictions.csv"] = miscalled(networks[name], threshold)
+        lines[f"{name}_train_predictions.csv"] = miscalled(trained[name], fixed)
+    return lines
 
 
 def _number(cell: str) -> str | float:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import observations
+from brain_mri.evidence import observations, scoring
 from brain_mri.files import arrays, tables
 from brain_mri.predict import last_run, onnx_model
 from brain_mri.predict.images import in_batches
@@ -21,7 +21,7 @@ from brain_mri.predict.onnx_model import FACTS, LIKENESS, MODEL
 from brain_mri.presentation import wording
 
 CARD = Path("reports") / "model-card.md"
-# Of metrics/<model>.json, what goes with an exported file.
+# The test scores that go with an exported file.
 HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
 
@@ -115,8 +115,8 @@ def _check_repeated(trained: Trained, name: str, ids: pd.Series, keras: Any) -> 
 def _facts(
     trained: Trained, name: str, parity: dict[str, Any], sha256: str
 ) -> dict[str, Any]:
-    path = trained.run.output(METRICS / f"{name}.json")
-    scores = tables.read_json(path)["test"]
+    table = tables.read_csv(trained.run.output(METRICS / "statistics.csv"))
+    scores = scoring.from_statistics(table)[name]
     keys = [f"{key}{end}" for key in HEADLINE for end in ("", "_low", "_high")]
     return onnx_model.description(
         name=name,
@@ -125,7 +125,7 @@ def _facts(
         threshold=trained.threshold,
         vgg_weights=trained.vgg_weights,
         temperature=last_run.temperature(trained, name),
-        test={key: scores[key] for key in ("n_groups", "n_images", *keys)},
+        test={key: scores[key] for key in ("n_groups", *keys)},
         data={"dataset": trained.dataset, "md5": trained.dataset_md5},
         notes=wording.limits(
             # which weights VGG-16 started from says nothing of the other network

@@ -4,6 +4,7 @@ Decoding, head box, crop and resize are the pipeline's functions, so a score her
 score there. Images pass through in batches, so that a folder of any size fits.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
-from brain_mri.files.image_ids import ID_DIGITS, pixel_hash
+from brain_mri.files.image_ids import DIGITS
 from brain_mri.imaging import lettering, outliers
 from brain_mri.imaging.cropping import crop_to_square, head_box
 from brain_mri.imaging.decoded import ImageError
@@ -178,6 +179,8 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     shown = os.fsencode(file).decode("utf-8", "backslashreplace")
     try:
         grey = decode(file).grey
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except (ImageError, OSError) as error:
         return Prediction(shown, {}, reason=_why_not_entered(file) or str(error))
     box = head_box(grey)
@@ -190,7 +193,7 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     }
     return _Prepared(
         shown,
-        crop_name(shown, pixel_hash(grey)[:ID_DIGITS]),
+        crop_name(shown, digest[:DIGITS]),
         crop,
         box.aspect,
         pictures.framed(grey, box, SIDE) if framed else None,

@@ -82,7 +82,7 @@ def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str
         "| test | " + " | ".join(called[model] for model in scores) + " |",
         "| --- |" + " ---: |" * len(scores),
     ]
-    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_groups", "n_images"):
+    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_groups"):
         cells = (_cell(test, metric) for test in scores.values())
         rows.append(f"| {metric.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
@@ -98,7 +98,7 @@ def blind(
     At the threshold of the verdict and of the baselines.
 
     Args:
-        compared: what metrics/comparison.json holds.
+        compared: what metrics/comparison.csv holds.
         scores: of the test part, for each null baseline.
         called: for each classifier what to call it.
     """
@@ -133,7 +133,7 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
     """Say of each network which null baselines it does not beat, if any.
 
     Args:
-        compared: what metrics/comparison.json holds; under `baselines`, for each
+        compared: what metrics/comparison.csv holds; under `baselines`, for each
             network and baseline, difference (network minus baseline), low and high.
         called: for each what to call it.
     """
@@ -158,7 +158,7 @@ def learnt(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
     """Say of each network how well it ranks the images that it was trained on.
 
     Args:
-        compared: what metrics/comparison.json holds.
+        compared: what metrics/comparison.csv holds.
         called: for each classifier what to call it.
     """
     sentences = []

@@ -90,7 +90,7 @@ def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) ->
 
 
 def confusions(
-    scores: Mapping[str, Mapping[str, int]], names: Mapping[str, str]
+    scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
 ) -> Figure:
     """Draw the confusion matrices of the test part, counts of groups.
 
@@ -102,7 +102,7 @@ def confusions(
         1, len(scores), figsize=(4.2 * len(scores), 3.8), layout="constrained"
     )
     for axis, (model, test) in zip(axes, scores.items(), strict=True):
-        counts = np.array([[test["tn"], test["fp"]], [test["fn"], test["tp"]]])
+        counts = np.array([[test["tn"], test["fp"]], [test["fn"], test["tp"]]], int)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(counts):

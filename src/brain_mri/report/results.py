@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.evidence import observations
-from brain_mri.files import tables
+from brain_mri.evidence import observations, scoring
+from brain_mri.files import tables, values
 from brain_mri.files.names import NETWORKS
 from brain_mri.presentation import wording
 
@@ -30,22 +30,22 @@ class Results:
     @cached_property
     def audit(self) -> dict[str, Any]:
         """Counts of files, duplicates and groups."""
-        return tables.read_json(self.metrics / "audit.json")
+        return values.read(self.metrics / "audit_counts.csv")
 
     @cached_property
     def crop(self) -> dict[str, Any]:
         """Counts of crops, flagged ones and enlarged ones."""
-        return tables.read_json(self.metrics / "crop.json")
+        return values.read(self.metrics / "crop_counts.csv")
 
     @cached_property
     def split(self) -> dict[str, Any]:
         """Counts in every part, groups shared, the simulated random split."""
-        return tables.read_json(self.metrics / "split.json")
+        return values.read(self.metrics / "split_counts.csv")
 
     @cached_property
     def comparison(self) -> dict[str, Any]:
         """The verdict and what it rests on."""
-        return tables.read_json(self.metrics / "comparison.json")
+        return values.read(self.metrics / "comparison.csv")
 
     @cached_property
     def champion(self) -> str:
@@ -53,12 +53,9 @@ class Results:
         return tables.read_json(self.metrics / "selected.json")["model"]
 
     @cached_property
-    def scores(self) -> dict[str, dict[str, Any]]:
+    def scores(self) -> dict[str, scoring.Scores]:
         """Metrics of the test part of both networks, then of the null baselines."""
-        own = {
-            m: tables.read_json(self.metrics / f"{m}.json")["test"] for m in NETWORKS
-        }
-        return own | tables.read_json(self.metrics / "baselines.json")
+        return scoring.from_statistics(self.statistics)
 
     @cached_property
     def names(self) -> dict[str, str]:

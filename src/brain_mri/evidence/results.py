@@ -1,0 +1,66 @@
+"""Turn predictions into the files of metrics/ that rest on them.
+
+The stages write these files; the gate computes them again and compares.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from brain_mri.evidence import comparison, curves, scoring
+from brain_mri.files.names import CLASSES
+
+Contents = dict[str, Mapping[str, object] | pd.DataFrame]  # by name of the file
+
+
+def of_network(
+    name: str, table: pd.DataFrame, threshold: float, temperature: float | None
+) -> Contents:
+    """Return the numbers, the ROC curve and the confusions of one network.
+
+    Args:
+        name: scratch or vgg.
+        table: its predictions of val and test.
+        threshold: y_score from which an image is called a tumour.
+        temperature: the divisor of its logits, 1 where scores are not calibrated.
+    """
+    test = table[table["part"] == "test"]
+    return {
+        f"{name}.json": {
+            **scoring.headline(table, threshold),
+            "temperature": temperature,
+        },
+        f"{name}_roc.csv": curves.roc_points(test),
+        f"{name}_confusion.csv": curves.confusion_rows(test, CLASSES),
+    }
+
+
+def of_comparison(
+    networks: Mapping[str, pd.DataFrame],
+    nulls: Mapping[str, pd.DataFrame],
+    trained: Mapping[str, pd.DataFrame],
+    *,
+    champion: str,
+    threshold: float,
+    weights: str,
+) -> Contents:
+    """Return the verdict, what it rests on, the champion's numbers, every metric.
+
+    Args:
+        networks: for scratch and vgg, their predictions of val and test.
+        nulls: for each null baseline, the same.
+        trained: for scratch and vgg, their predictions of the training originals.
+        champion: scratch or vgg.
+        threshold: y_score from which a network calls an image a tumour.
+        weights: where VGG-16's come from, imagenet or random.
+
+    Raises:
+        InputError: two of the tables are not of the same images.
+    """
+    compared = comparison.compare(networks, nulls, trained, weights)
+    return {
+        "verdict.json": comparison.headline(compared),
+        "comparison.csv": compared,
+        "selected.json": comparison.selected(networks[champion], champion, threshold),
+        "statistics.csv": scoring.statistics(networks, nulls, threshold),
+    }
