@@ -1,14 +1,14 @@
-"""Measure how far the project's intervals, and its verdict, keep their promises.
+"""Measure the coverage of the intervals and the type I error of the verdict.
 
-Two promises. A nominal 95 % interval covers the truth: at least 0.93 of the time, on
-average over the settings of a line. Two equally good models are rarely told apart: in
-at most 6.5 % of the test parts, in every setting, also where the images of a group are
-all got right or all got wrong together.
+Two promises are checked. A nominal 95 % interval covers the truth at least 0.93 of the
+time, on average over the settings of a line. Two equally good models get the verdict
+"better" in at most 6.5 % of the test parts, in every setting, even if all images of a
+group are right or wrong together.
 
     python benchmarks/coverage.py [--draws N] [--seed S]
 
-Prints three Markdown tables, the last of AUROCs where one class is rare, for which
-nothing is promised; ends with status 1 and what breaks a promise, if anything.
+Prints three Markdown tables; the last is of AUROCs with one rare class, for which
+nothing is promised. Ends with status 1 and the broken promises, if there are any.
 """
 
 import argparse
@@ -30,18 +30,18 @@ from brain_mri.evidence import intervals
 LEAST_COVERAGE = 0.93  # mean over the settings of a line
 MOST_ERRORS = 0.065  # in every setting
 GROUPS = (14, 20, 31, 36, 51, 100, 200)
-SLOWER = 10  # an AUROC is a call of its own, so it gets draws / 10
+SLOWER = 10  # intervals computed one draw at a time, such as AUROC, get draws / 10
 
 PROPORTIONS = np.linspace(0.6, 0.95, 71)  # steps of 0.005
 ACCURACIES = ((0.6, 0.6), (0.75, 0.75), (0.9, 0.9), (0.724, 0.862), (0.9, 0.6))
-ERROR_CORRELATIONS = (0.0, 0.3)  # 0.6 cannot be between 0.9 and 0.6
+ERROR_CORRELATIONS = (0.0, 0.3)  # 0.6 is impossible for accuracies 0.9 and 0.6
 AUROCS = (0.6, 0.75, 0.9, 0.95)
 AUROC_PAIRS = ((0.75, 0.75), (0.9, 0.9), (0.95, 0.95), (0.75, 0.9))
 SCORE_CORRELATIONS = (0.0, 0.6)
 POSITIVES = (0.4, 0.5)  # share of the groups
 RATES = ((0.6, 0.6), (0.75, 0.75), (0.9, 0.9), (0.9, 0.7), (0.95, 0.97))
-SURENESS = (0.5, 1.0, 3.0)  # what a calibrated logit is multiplied by
-MANY = 200_000  # groups, of which the truth is computed where no formula gives it
+SURENESS = (0.5, 1.0, 3.0)  # factors on a calibrated logit
+MANY = 200_000  # groups from which the truth is estimated if there is no formula
 RARE = (0.1, 0.2)
 RARE_GROUPS = (51, 100, 200)
 
@@ -55,9 +55,9 @@ Floats = npt.NDArray[np.float64]
 
 
 class Setting(NamedTuple):
-    """Hold how often an interval covered the truth in one setting.
+    """Hold the coverage of an interval in one setting.
 
-    covered: of the intervals that were defined.
+    covered: share of the defined intervals that cover the truth.
     undefined: share of the draws without an interval.
     """
 
@@ -67,18 +67,18 @@ class Setting(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """Hold how often two equal models were told apart in one setting."""
+    """Hold the type I error of the verdict in one setting, by group and by image."""
 
     name: str
     by_group: float
     by_image: float
 
 
-Simulation = Callable[..., Iterator[Setting]]  # of groups, draws, a generator
+Simulation = Callable[..., Iterator[Setting]]  # takes groups, draws, generator
 
 
 def wilson(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
-    """Cover a proportion of n groups: a sum over all outcomes, so without chance."""
+    """Sum over all outcomes of n groups: exact coverage of a proportion."""
     k = np.arange(n + 1)
     low, high = intervals.wilson(k, np.full(n + 1, n))
     for p in PROPORTIONS:
@@ -88,7 +88,7 @@ def wilson(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
 def paired_difference(
     n: int, draws: int, rng: np.random.Generator
 ) -> Iterator[Setting]:
-    """Draw paired tables of n groups; cover the difference of the two accuracies."""
+    """Draw paired tables of n groups: coverage of the difference in accuracy."""
     for (first, second), phi in product(ACCURACIES, ERROR_CORRELATIONS):
         counts = rng.multinomial(n, cells(first, second, phi), size=draws)
         low, high = intervals.paired_difference(*counts.T)
@@ -102,7 +102,7 @@ def auroc(
     rng: np.random.Generator,
     shares: Sequence[float] = POSITIVES,
 ) -> Iterator[Setting]:
-    """Draw binormal scores of n groups; cover the AUROC."""
+    """Draw binormal scores of n groups: coverage of the AUROC."""
     for area, share in product(AUROCS, shares):
         found = [
             intervals.auroc(*scored(n, share, (area,), 0.0, rng))
@@ -118,7 +118,7 @@ def auroc_difference(
     rng: np.random.Generator,
     shares: Sequence[float] = POSITIVES,
 ) -> Iterator[Setting]:
-    """Draw pairs of binormal scores of n groups; cover the difference of the AUROCs."""
+    """Draw pairs of binormal scores of n groups: coverage of the AUROC difference."""
     for areas, rho, share in product(AUROC_PAIRS, SCORE_CORRELATIONS, shares):
         found = [
             intervals.auroc_difference(*scored(n, share, areas, rho, rng))
@@ -132,14 +132,14 @@ def auroc_difference(
 def balanced_accuracy(
     n: int, _draws: int, _rng: np.random.Generator
 ) -> Iterator[Setting]:
-    """Cover the mean of the two rates: a sum over all outcomes, so without chance."""
+    """Sum over all outcomes of n groups: exact coverage of the balanced accuracy."""
     for name, (first, second), m, (tp, tn), weight in outcomes(n):
         low, high = intervals.balanced_accuracy(tp, m - tp, tn, n - m - tn)
         yield setting(name, low, high, (first + second) / 2, weight)
 
 
 def f1(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
-    """Cover F1: a sum over all outcomes, so without chance."""
+    """Sum over all outcomes of n groups: exact coverage of F1."""
     for name, (first, second), m, (tp, tn), weight in outcomes(n):
         low, high = intervals.f1(tp, n - m - tn, m - tp)
         found, wrong = m * first, m * (1 - first) + (n - m) * (1 - second)
@@ -149,7 +149,7 @@ def f1(n: int, _draws: int, _rng: np.random.Generator) -> Iterator[Setting]:
 def average_precision(
     n: int, draws: int, rng: np.random.Generator
 ) -> Iterator[Setting]:
-    """Draw binormal scores of n groups; cover the average precision of very many."""
+    """Draw binormal scores of n groups: coverage of the average precision."""
     for area, share in product(AUROCS, POSITIVES):
         many = scored(MANY, round(n * share) / n, (area,), 0.0, rng)
         truth = float(average_precision_score(*many))
@@ -163,7 +163,7 @@ def average_precision(
 
 
 def brier(n: int, draws: int, rng: np.random.Generator) -> Iterator[Setting]:
-    """Draw scores of n groups, too timid to too sure; cover the mean squared error."""
+    """Draw under- to over-confident scores of n groups: coverage of the Brier score."""
     for area, share, sureness in product(AUROCS, POSITIVES, SURENESS):
         drawn = (round(n * share) / n, area, sureness, rng)
         truth = float(squared_errors(MANY, *drawn).mean())
@@ -191,8 +191,8 @@ INTERVALS: dict[str, Simulation] = {
 def verdict_errors(n: int, draws: int, rng: np.random.Generator) -> Iterator[Errors]:
     """Draw test parts of n groups for two equal models; count the verdicts "better".
 
-    All images of a group are right, or wrong, together. Counted by group, as the
-    project does, and by image, as it does not.
+    All images of a group are right or wrong together. They are counted by group, as in
+    this project, and by image, as is usual.
     """
     shares = np.array(GROUP_SIZES) / sum(GROUP_SIZES)
     sizes = rng.choice(len(shares), (draws, n), p=shares) + 1
@@ -208,7 +208,7 @@ def verdict_errors(n: int, draws: int, rng: np.random.Generator) -> Iterator[Err
 
 
 def told_apart(counts: Counts) -> npt.NDArray[np.bool_]:
-    """Say of each paired table whether the verdict is that one model is better."""
+    """Tell for each paired table whether the verdict is that one model is better."""
     low, high = intervals.paired_difference(*counts.T)
     return (low > 0) | (high < 0)
 
@@ -216,10 +216,10 @@ def told_apart(counts: Counts) -> npt.NDArray[np.bool_]:
 def setting(
     name: str, low: Floats, high: Floats, truth: float, weight: npt.ArrayLike = 1.0
 ) -> Setting:
-    """Count how many intervals hold the truth, each with its weight, or all alike."""
+    """Compute the share of intervals that cover the truth, weighted if asked."""
     defined = ~np.isnan(low)
     weights = np.broadcast_to(weight, low.shape)
-    # the truth may be a limit but for the last bit
+    # the truth may equal a limit up to rounding
     covers = (low <= truth + 1e-12) & (truth - 1e-12 <= high)
     held = weights[defined].sum()
     covered = float(weights[covers].sum() / held) if held else np.nan
@@ -236,9 +236,9 @@ def cells(first: float, second: float, phi: float) -> tuple[float, ...]:
 def scored(
     n: int, share: float, areas: Sequence[float], rho: float, rng: np.random.Generator
 ) -> list[Floats]:
-    """Return n classes, that share of them 1, and normal scores with these AUROCs.
+    """Return n class labels, `share` of them 1, and normal scores with AUROCs `areas`.
 
-    Within a class, the scores of two classifiers correlate rho.
+    Within a class, the scores of two classifiers have correlation rho.
     """
     y_true = (np.arange(n) < round(n * share)).astype(np.float64)
     shared, own = rng.normal(size=n), rng.normal(size=(len(areas), n))
@@ -250,7 +250,7 @@ def scored(
 def outcomes(
     n: int,
 ) -> Iterator[tuple[str, tuple[float, float], int, tuple[Floats, Floats], Floats]]:
-    """Yield each setting's rates, tumours, right answers by class, and their weight."""
+    """Yield each setting's name, rates, tumours, (TP, TN) and their probabilities."""
     for rates, share in product(RATES, POSITIVES):
         m = round(n * share)
         tp, tn = np.meshgrid(np.arange(m + 1.0), np.arange(n - m + 1.0))
@@ -262,7 +262,7 @@ def outcomes(
 def squared_errors(
     n: int, share: float, area: float, sureness: float, rng: np.random.Generator
 ) -> Floats:
-    """Return squared errors of n binormal scores whose true logits are multiplied."""
+    """Return squared errors of n binormal scores, true logits times `sureness`."""
     y_true, score = scored(n, share, (area,), 0.0, rng)
     shift = np.sqrt(2) * norm.ppf(area)
     calibrated = shift * (score - shift / 2) + logit(share)
@@ -270,7 +270,7 @@ def squared_errors(
 
 
 def coverage(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFrame:
-    """Return a row an interval and number of groups: what it covers."""
+    """Return the coverage, one row per interval and number of groups."""
     rows = []
     lines = list(product(INTERVALS.items(), groups))
     for (name, simulate), n in tqdm(lines, "coverage", disable=None):
@@ -286,7 +286,7 @@ def coverage(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFr
 
 
 def rare(draws: int, seed: int, groups: Sequence[int] = RARE_GROUPS) -> pd.DataFrame:
-    """Return a row an interval, share of tumours and number of groups: its coverage."""
+    """Return the coverage, one row per interval, share of tumours, number of groups."""
     rows = []
     simulations = {"AUROC": auroc, "AUROC difference": auroc_difference}
     lines = list(product(simulations.items(), RARE, groups))
@@ -300,7 +300,7 @@ def rare(draws: int, seed: int, groups: Sequence[int] = RARE_GROUPS) -> pd.DataF
 
 
 def errors(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFrame:
-    """Return a row a number of groups: how often equal models are told apart."""
+    """Return the type I error of the verdict, one row per number of groups."""
     rows = []
     for n in tqdm(groups, "verdict", disable=None):
         rng = np.random.default_rng((seed, n))
@@ -314,20 +314,20 @@ def errors(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFram
 
 
 def broken(covered: pd.DataFrame, told: pd.DataFrame) -> list[str]:
-    """Name the lines that break a promise."""
+    """Return a message for each line that breaks a promise."""
     low = covered[~(covered["mean"] >= LEAST_COVERAGE)]
     high = told[~(told["by group, most"] <= MOST_ERRORS)]
     return [
         f"mean coverage below {LEAST_COVERAGE}: {row.interval}, {row.groups} groups"
         for row in low.itertuples()
     ] + [
-        f"equal models told apart above {MOST_ERRORS}: {row.groups} groups"
+        f"type I error above {MOST_ERRORS}: {row.groups} groups"
         for row in high.itertuples()
     ]
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Write a table in Markdown, numbers to the right."""
+    """Format a table in Markdown, with numbers aligned to the right."""
     numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table]
     rows = [list(table), ["---:" if right else "---" for right in numeric]]
     for values in table.itertuples(index=False):
@@ -337,7 +337,12 @@ def markdown(table: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--draws", type=int, default=20_000, help="a tenth for AUROC")
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=20_000,
+        help="per setting; a tenth for AUROC, average precision and Brier score",
+    )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     covered = coverage(arguments.draws, arguments.seed)

@@ -1,10 +1,10 @@
-"""How fast `brain-mri predict` starts and answers, and how much memory it needs.
+"""Measure the start-up time, speed and memory of `brain-mri predict`.
 
 Run in the project after `dvc repro` and `brain-mri export` (see benchmarks/README.md):
     python benchmarks/predict.py exported/model.onnx
 
-Keras and ONNX answer for the champion. The images are those of data/phantom, linked
-under new names as often as needed: time and memory do not depend on what they show.
+The champion is run with Keras and with ONNX. The images are those of data/phantom,
+linked under new names as often as needed: their content does not change time or memory.
 """
 
 import argparse
@@ -19,7 +19,7 @@ SOURCE = Path("data/phantom")
 
 
 def links(folder: Path, count: int) -> Path:
-    """Fill a folder with `count` names of the images of SOURCE."""
+    """Fill a folder with `count` hard links to the images of SOURCE."""
     files = sorted(path for path in SOURCE.rglob("*") if path.is_file())
     folder.mkdir()
     for i in range(count):
@@ -28,7 +28,7 @@ def links(folder: Path, count: int) -> Path:
 
 
 def measured(images: Path, *options: str) -> tuple[float, float]:
-    """Run `brain-mri predict` once; return seconds and the peak of its memory in MB."""
+    """Run `brain-mri predict` once; return its seconds and its peak memory in MB."""
     command = [Path(sys.executable).parent / "brain-mri", "predict", images, *options]
     start = time.perf_counter()
     with subprocess.Popen(
@@ -51,7 +51,7 @@ def main() -> None:
     print("| images | by | seconds | images per second after the first | peak MB |")
     print("| ---: | --- | ---: | ---: | ---: |")
     first: dict[str, float] = {}
-    # beside the data, for hard links
+    # beside the data, because hard links need the same file system
     with tempfile.TemporaryDirectory(dir=SOURCE.parent) as scratch:
         for count in arguments.counts:
             folder = links(Path(scratch) / str(count), count)

@@ -1,14 +1,15 @@
-"""Choose epochs, learning-rate factor and weight decay of each network, without a test.
+"""Choose epochs, learning-rate factor and weight decay of each network.
 
-Every setting is tried on grouped folds *inside the training part* of finished runs: it
-learns from the other folds, with their variants, and scores the originals of the fold,
-one image a group. Validation and test parts are never opened. Both networks get the
-same number of settings.
+Every setting is scored by grouped cross-validation *inside the training part* of
+finished runs: a network trains on the other folds with their augmented variants and
+scores the originals of its fold, one image per group. Validation and test parts are
+never opened. Both networks get the same number of settings.
 
     python benchmarks/recipe.py NETWORK FOLDER[:FOLDS] ...
 
-NETWORK is scratch or vgg; FOLDER the `data` folder of a run; FOLDS how many of its five
-folds are scored (all, if not given). Prints one Markdown row a setting and data set.
+NETWORK is scratch or vgg. FOLDER is the `data` folder of a run. FOLDS is the number of
+its five folds to score (default: all). Prints one Markdown row per setting and data set
+to standard error.
 """
 
 import argparse
@@ -36,11 +37,11 @@ from brain_mri.networks import (
 )
 
 SEED, FOLDS, THREADS = 7, 5, 2
-LR, BATCH_SIZE, DROPOUT = 1e-3, 32, 0.5  # as params.yaml has them
+LR, BATCH_SIZE, DROPOUT = 1e-3, 32, 0.5  # as in params.yaml
 
 
 class Setting(NamedTuple):
-    """Hold what is chosen."""
+    """Hold the parameters to be chosen."""
 
     epochs: int
     lr_scale: float
@@ -87,7 +88,7 @@ SETTINGS = {
 
 
 def folds(index: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the rows to learn from and the originals to score, whole groups apart."""
+    """Yield the training rows and the originals to score, in separate groups."""
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
     alone = (index["variant"] == 0) & (index["image_id"] == index["group"])
     rows = np.flatnonzero(alone)
@@ -99,7 +100,7 @@ def folds(index: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def scores(network: str, part: Part, learn: Part, s: Setting) -> np.ndarray:
-    """Train one network on some rows and let it score others."""
+    """Train one network on `learn` and return its scores for `part`."""
     backend.prepare(SEED, threads=THREADS)
     if network == "vgg":
         model = vgg16_head.head(vgg16_head.vgg16_classifier(32, DROPOUT))
@@ -156,8 +157,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("network", choices=SETTINGS)
     parser.add_argument("folder", nargs="+", help="FOLDER[:FOLDS]")
-    parser.add_argument("--first", type=int, default=0, help="setting to begin with")
-    parser.add_argument("--last", type=int, default=None, help="setting to end before")
+    parser.add_argument("--first", type=int, default=0, help="index of first setting")
+    parser.add_argument("--last", type=int, default=None, help="index after the last")
     arguments = parser.parse_args()
     for setting in SETTINGS[arguments.network][arguments.first : arguments.last]:
         for name in arguments.folder:

@@ -1,10 +1,11 @@
-"""Train the scratch network again and again in new processes: are the weights the same?
+"""Check that repeated trainings of the scratch network give the same weights.
 
     python benchmarks/sameness.py [--runs N] [--epochs E] [--threads T]
 
-Reads data/augmented and data/split/val of a finished run. Every second training runs
-beside two busy processes. Prints how many different files of weights came out, and the
-seconds that a training took without and with that load.
+Reads data/augmented and data/split/val of a finished run. Each training is a new
+process; every second one runs beside two busy processes. Prints the number of different
+weights files, and the seconds per training without and with that load. Exit status 1 if
+the weights differ.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def spin() -> None:
 
 @contextmanager
 def load(wanted: bool) -> Iterator[None]:
-    """Keep both cores busy while it lasts, if wanted."""
+    """Run two busy processes within the context, if wanted."""
     busy = [multiprocessing.Process(target=spin, daemon=True) for _ in range(BUSY)]
     for process in busy if wanted else []:
         process.start()
@@ -48,7 +49,7 @@ def load(wanted: bool) -> Iterator[None]:
 
 
 def train(epochs: int, threads: int) -> tuple[str, float]:
-    """Run the stage in a process of its own; return hash of the weights and seconds."""
+    """Run the training stage in a new process; return the weights' hash and seconds."""
     with tempfile.TemporaryDirectory() as folder:
         values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         values["threads"] = threads

@@ -1,8 +1,8 @@
-"""Kill every stage at three moments of its work; is dvc.lock the same after repro?
+"""Kill every stage at three moments; check that `dvc repro` gives the same dvc.lock.
 
-Works on a shrunk copy of the project in a temporary folder, in 12 minutes or so. Prints
-a table; exit status 1 where a stage did not come back the same. Some stages alone:
-python benchmarks/torture.py split crop
+Works on a shrunk copy of the project in a temporary folder; takes about 12 minutes.
+Prints a table; the exit status is 1 if the result of any stage differs. To test only
+some stages: python benchmarks/torture.py split crop
 """
 
 import contextlib
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import yaml
 from conftest import commit, copy_project, run, shrink
 
-# Share of the stage's time at which who is killed.
+# Share of the stage's time, and which processes are killed then.
 MOMENTS = {0.1: "the stage", 0.5: "DVC alone", 0.9: "all of them"}
 ALONE = ("--single-item", "--force", "--no-run-cache")
 
@@ -36,7 +36,7 @@ def prepare(folder: Path) -> str:
 
 
 def forget(folder: Path, stage: str) -> None:
-    """Take a stage out of dvc.lock; else DVC would restore it and run nothing."""
+    """Remove a stage from dvc.lock, so that DVC forgets its result."""
     path = folder / "dvc.lock"
     lock = yaml.safe_load(path.read_text())
     lock["stages"].pop(stage, None)
@@ -46,8 +46,8 @@ def forget(folder: Path, stage: str) -> None:
 def start(folder: Path, stage: str) -> subprocess.Popen:
     """Start one stage under DVC, in a process group of its own."""
     for lock in (folder / ".dvc" / "tmp").glob("stage-*.lock"):
-        lock.unlink()  # so that the next one is this stage's
-    # a kill that came too late may have hit DVC in the midst of writing it
+        lock.unlink()  # so that the next one belongs to this stage
+    # a late kill may have hit DVC while it wrote this file
     (folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with log_of(folder).open("w") as log:
@@ -62,12 +62,12 @@ def start(folder: Path, stage: str) -> subprocess.Popen:
 
 
 def log_of(folder: Path) -> Path:
-    """Return where the killed DVC and its stage speak to, beside the project."""
+    """Return the log file of the killed DVC and its stage, beside the project."""
     return folder.with_name("killed.log")
 
 
 def process_of(folder: Path, dvc: subprocess.Popen) -> int:
-    """Wait until the stage is at work and return its process."""
+    """Wait until the stage runs and return its process id."""
     while dvc.poll() is None:
         for lock in (folder / ".dvc" / "tmp").glob("stage-*.lock"):
             if number := lock.read_text().strip():
@@ -78,7 +78,7 @@ def process_of(folder: Path, dvc: subprocess.Popen) -> int:
 
 
 def duration(folder: Path, stage: str) -> float:
-    """Measure the seconds for which a stage is at work, undisturbed."""
+    """Measure the run time of an undisturbed stage in seconds."""
     dvc = start(folder, stage)
     process = process_of(folder, dvc)
     begun = time.monotonic()
@@ -89,10 +89,10 @@ def duration(folder: Path, stage: str) -> float:
 
 
 def kill(folder: Path, stage: str, seconds: float, victim: str) -> bool:
-    """Kill a stage, DVC or both, so many seconds after the stage began.
+    """Kill a stage, DVC or both, `seconds` after the stage began.
 
     Returns:
-        Whether the stage was still at work then.
+        Whether the stage was still running then.
     """
     dvc = start(folder, stage)
     process = process_of(folder, dvc)
@@ -103,13 +103,13 @@ def kill(folder: Path, stage: str, seconds: float, victim: str) -> bool:
             os.killpg(dvc.pid, signal.SIGKILL)
         else:
             os.kill(process if victim == "the stage" else dvc.pid, signal.SIGKILL)
-    dvc.wait()  # and no longer: what is left of the stage is repro's to handle
+    dvc.wait()  # but not for the stage: `dvc repro` must handle a stage still running
     return alive
 
 
 def outcome(folder: Path, stage: str, seconds: float, victim: str, lock: str) -> str:
-    """Kill, reproduce and say whether dvc.lock and Git are as they were."""
-    for _ in range(10):  # a stage may be quicker than when it was measured
+    """Kill a stage, reproduce it, and tell whether dvc.lock and Git are unchanged."""
+    for _ in range(10):  # a stage may be faster than measured
         run(folder, "git", "checkout", "--quiet", ".")
         forget(folder, stage)
         if kill(folder, stage, seconds, victim):
@@ -123,13 +123,13 @@ def outcome(folder: Path, stage: str, seconds: float, victim: str, lock: str) ->
     if f"Running stage '{stage}'" not in result.stdout:
         return "NOT RUN AGAIN"
     same = yaml.safe_load((folder / "dvc.lock").read_text()) == yaml.safe_load(lock)
-    (folder / "dvc.lock").write_text(lock)  # DVC puts the stage last
+    (folder / "dvc.lock").write_text(lock)  # undo the order: DVC puts the stage last
     changed = run(folder, "git", "status", "--porcelain").stdout.split()
     return "same" if same and not changed else f"DIFFERENT: {' '.join(changed)}"
 
 
 def main() -> None:
-    """Print the table, a row a stage, as it grows."""
+    """Print the table row by row, one row per stage."""
     heads = [f"{share:.0%}: {victim} killed" for share, victim in MOMENTS.items()]
     print("| stage | seconds |", " | ".join(heads), "|")
     print("| --- | ---: |", " | ".join("---" for _ in heads), "|")

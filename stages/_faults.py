@@ -1,6 +1,6 @@
-"""What a stage does when it is stopped, left behind, or started a second time.
+"""Handle a stage that is stopped, orphaned or started a second time.
 
-To be imported before anything slow: from then on a Ctrl-C is one line.
+Import this module before slow ones: from then on, Ctrl-C ends in one line.
 """
 
 import os
@@ -14,52 +14,52 @@ from pathlib import Path
 from typing import IO
 
 NAME = Path(sys.argv[0]).stem
-PARENT = os.getppid()  # now: DVC may be killed during the imports too
+PARENT = os.getppid()  # read now: DVC may be killed during the imports
 
 
 def _stop(number: int, _frame: object) -> None:
-    # not an exception: a library may swallow it, and its thread pools would be awaited
-    line = f"{NAME}: stopped by {signal.Signals(number).name}, nothing to keep; "
-    bar = "\n" if os.isatty(2) else ""  # leaves the progress bar's line
+    # os._exit: a library may swallow an exception, and exit would wait for its threads
+    line = f"{NAME}: stopped by {signal.Signals(number).name} before its end; "
+    bar = "\n" if os.isatty(2) else ""  # goes below the progress bar
     with suppress(OSError):
-        os.write(2, f"{bar}{line}`dvc repro` starts it again\n".encode())
+        os.write(2, f"{bar}{line}`dvc repro` runs it again\n".encode())
     os._exit(1)
 
 
-# Before the slow imports, which a Ctrl-C would end in a traceback; but not in a program
+# Set before the slow imports, where Ctrl-C would give a traceback; not set in a program
 # that only reads a stage's signature.
 if Path(getattr(sys.modules["__main__"], "__file__", "")).parent.name == "stages":
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and & set it
+        if signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup or &
             signal.signal(number, _stop)
 
 
 def end_with_parent() -> None:
-    """End when a killed DVC leaves this process behind: the next would write too."""
+    """End with a killed DVC, because the next run would write the same files."""
 
     def watch() -> None:
         while os.getppid() == PARENT:
             time.sleep(0.2)
-        with suppress(OSError):  # the terminal may be gone as well
-            print(f"{NAME}: DVC is gone, so this ends too", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be closed too
+            print(f"{NAME}: DVC has ended, so this stage ends too", file=sys.stderr)
         os._exit(1)
 
-    if "DVC_STAGE" in os.environ:  # by hand it may outlive the terminal
+    if "DVC_STAGE" in os.environ:  # run by hand, it may outlive the terminal
         threading.Thread(target=watch, daemon=True).start()
 
 
 def wait_for_turn() -> IO[str] | None:
-    """Wait until no other run of this very command is left, then clear up after it.
+    """Wait until no other run of the same command is left, then remove its outputs.
 
-    DVC clears up before it starts a stage, but a stage left behind may write later. The
-    system gives the lock back at the death of its holder, however it dies.
+    DVC removes outputs before it starts a stage, but an orphaned stage may write later.
+    The system releases the lock when its holder ends, for whatever reason.
     """
     try:
         import fcntl
-    except ImportError:  # Windows, where a stage runs by hand alone
+    except ImportError:  # Windows, where stages run only by hand
         return None
     if not Path(".dvc").is_dir():
-        return None  # by hand, elsewhere
+        return None  # run by hand, outside the project
     folder = Path(".dvc", "tmp")
     folder.mkdir(exist_ok=True)
     command = zlib.crc32("\0".join(sys.argv).encode("utf-8", "surrogateescape"))
@@ -69,13 +69,16 @@ def wait_for_turn() -> IO[str] | None:
     except BlockingIOError:
         lock.seek(0)
         other = f"another run of this stage, process {lock.read().strip()},"
-        print(f"{NAME}: {other} is still at work; waiting", file=sys.stderr, flush=True)
+        print(f"{NAME}: {other} is still running; waiting", file=sys.stderr, flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
         from brain_mri import pipeline
 
         pipeline.remove_outputs(Path(), os.environ.get("DVC_STAGE", ""))
     except OSError:  # a file system without locks
-        print(f"{NAME}: no locks here, see that no other run is at work", flush=True)
+        print(
+            f"{NAME}: no file locks here; make sure that no other run is active",
+            flush=True,
+        )
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
     return lock

@@ -1,8 +1,7 @@
-"""Start a stage: find the code beside it, check its parameters, call it.
+"""Start a stage: put src/ on the path, check the parameters, call the stage.
 
-The one place where a script is told where the library lies. An installed copy would
-be that of the main working tree, also in a queued or `--temp` experiment, which must
-run its own.
+Only this module sets the path of the library. An installed package would always be the
+code of the main working tree, but a queued or `--temp` experiment must run its own.
 """
 
 import argparse

@@ -139,9 +139,7 @@ def test_equal_models_are_told_apart_too_often_only_by_image():
     assert bench.broken(COVERED, told) == []
     assert told["by image, mean"].item() > 2 * told["by group, mean"].item()
     by_image = told.assign(**{"by group, most": told["by image, most"]})
-    assert bench.broken(COVERED, by_image) == [
-        "equal models told apart above 0.065: 36 groups"
-    ]
+    assert bench.broken(COVERED, by_image) == ["type I error above 0.065: 36 groups"]
 
 
 def test_no_coverage_is_a_broken_promise():

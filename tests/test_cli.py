@@ -53,7 +53,7 @@ def test_params_passes_and_fails_by_name(folder):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("lr: 0.001", "lrr: 0.001", "nothing takes 'lrr'; did you mean 'lr'?"),
+        ("lr: 0.001", "lrr: 0.001", "unknown key 'lrr'; did you mean 'lr'?"),
         ("dataset: ", "datset: ", "did you mean 'dataset'?"),
         ("  dropout: 0.5", "  dropuot: 0.5", "did you mean"),
         ("dataset: data/phantom", "dataset:", "params.yaml: dataset: input should"),
@@ -108,7 +108,7 @@ def test_show_of_results_that_lack_a_key_is_one_line(project, tmp_path, name, te
     shutil.copytree(project / "metrics", folder / "metrics")
     shutil.copy(project / "params.yaml", folder)
     (folder / "metrics" / name).write_text(text)
-    assert "brain-mri check says where" in refused(folder, "show")
+    assert "brain-mri check names the file" in refused(folder, "show")
 
 
 def test_outside_the_project_is_one_line(tmp_path):
@@ -205,7 +205,7 @@ def test_folders_that_no_class_names_are_told(folder, tmp_path):
     with edited_params(folder) as values:
         values["classes"] = {"no": ["no_tumor"], "yes": ["glioma"]}
     result = brain_mri(folder, "add", source)
-    assert "classes in params.yaml names no such folder: pituitary/" in result.stderr
+    assert "classes in params.yaml does not name them: pituitary/" in result.stderr
     assert "2 files in data/raw/scans, 0 left out" in result.stdout
 
 

@@ -166,7 +166,7 @@ def test_a_stage_does_not_outlive_dvc(folder, shell):
     dvc.kill()
     wait_until(lambda: is_free(lock))  # its own work would take longer than patience
     told, _ = dvc.communicate()
-    assert told.count("phantom: DVC is gone, so this ends too") == 1
+    assert told.count("phantom: DVC has ended, so this stage ends too") == 1
     assert len(list((folder / "data" / "phantom").rglob("*.*"))) < MANY
 
 
@@ -181,7 +181,7 @@ def test_a_stage_notices_that_dvc_went_during_its_imports(folder):
             break
     dvc.kill()
     told, _ = dvc.communicate()  # until the stage has closed its end
-    assert "phantom: DVC is gone, so this ends too" in told
+    assert "phantom: DVC has ended, so this stage ends too" in told
     assert "brain_mri.config" in told  # imported since
 
 
@@ -229,7 +229,7 @@ def test_being_stopped_is_one_line_and_git_is_untouched(folder, number):
     assert dvc.returncode != 0
     lines = [line for line in told.splitlines() if "stopped by" in line]
     assert len(lines) == 1
-    assert f"phantom: stopped by {number.name}, nothing to keep" in lines[0]
+    assert f"phantom: stopped by {number.name} before its end" in lines[0]
     assert "Traceback" not in told
     assert run(folder, "git", "status", "--porcelain").stdout == ""
 

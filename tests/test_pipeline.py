@@ -518,7 +518,7 @@ def test_calibrated_scores_are_the_raw_ones_with_logits_divided(clean):
     assert recompute.differences(clean / "metrics", params) == []
     asked = ("predict", "data/phantom/yes", "--model", "vgg", "--format", "json")
     told = run(clean, "brain-mri", *asked)
-    assert "no probability" not in told.stderr
+    assert "not probabilities" not in told.stderr
     files = tables.read_csv(clean / "data" / "manifest.csv").set_index("image_id")
     said = {row["file"]: row["vgg"]["score"] for row in json.loads(told.stdout)}
     tested = after[after["part"] == "test"]

@@ -1,4 +1,4 @@
-"""The `brain-mri` command: what a person does beside the pipeline."""
+"""The `brain-mri` command line: everything a user runs besides the pipeline."""
 
 import importlib.util
 import os
@@ -24,7 +24,7 @@ from brain_mri.predict.export import export as export_network
 from brain_mri.presentation import wording
 
 app = typer.Typer(
-    epilog="Example: brain-mri add ~/scans. Each command has its own examples: "
+    epilog="Example: brain-mri add ~/scans. Each command has its own help, for example "
     "brain-mri predict --help. Research software, not for diagnosis.",
     no_args_is_help=True,
     add_completion=False,
@@ -35,7 +35,7 @@ RAW = Path("data/raw")
 
 
 def print_version(wanted: bool) -> None:
-    """Print the version of the package, and end."""
+    """Print the package version and exit."""
     if wanted:
         typer.echo(f"brain-mri {metadata.version('brain-mri')}")
         raise typer.Exit
@@ -46,16 +46,19 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=print_version, is_eager=True, help="Say it and end."
+            "--version",
+            callback=print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:
-    """Compare a network trained from scratch with a pretrained one on few images."""
+    """Compare a network trained from scratch with a pretrained one on a few scans."""
 
 
 @app.command("params")
 def check_params() -> None:
-    """Check params.yaml: every key known, present, of its type and in its range."""
+    """Check params.yaml: keys known and complete, values of valid type and range."""
     with clear_errors():
         config.load(ROOT / config.FILE)
         typer.echo("params.yaml: all keys known, all values in range")
@@ -63,26 +66,26 @@ def check_params() -> None:
 
 @app.command()
 def show() -> None:
-    """Print the verdict and the two networks side by side, from metrics/."""
+    """Print the test metrics of both networks and the verdict, from metrics/."""
     with clear_errors():
         params = config.load(ROOT / config.FILE)
         table, sentence, weights = results(ROOT / "metrics")
         notes = wording.limits(weights, wording.is_drawn(Path(params.dataset)))
         notes += wording.two_thresholds(params.evaluate.threshold)
-        # not resolved: DVC may have linked the page from its cache
+        # absolute(), not resolve(): the page may be a link into DVC's cache
         page = ROOT.absolute() / "reports" / "index.html"
         typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
         typer.echo(
-            f"\nThe page: {page if page.exists() else 'not made yet, dvc repro'}"
+            f"\nThe page: {page if page.exists() else 'not made yet; run dvc repro'}"
         )
         typer.echo("Research software, not for diagnosis.")
 
 
 def results(metrics: Path) -> tuple[str, str, str]:
-    """Return the two networks side by side, the verdict, and whose weights VGG-16 has.
+    """Return the table of both networks, the verdict, and the kind of VGG-16 weights.
 
     Raises:
-        InputError: a file of metrics/ is missing, cannot be read or lacks a key.
+        InputError: a file in metrics/ is missing, cannot be read or lacks a key.
     """
     compared = values.read(metrics / "comparison.csv")
     statistics = tables.read_csv(metrics / "statistics.csv")
@@ -93,7 +96,8 @@ def results(metrics: Path) -> tuple[str, str, str]:
         return table, compared["sentence"], compared["vgg_weights"]
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
-            f"{metrics}: not as a run writes it ({error!r}); brain-mri check says where"
+            f"{metrics}: expected the results of a run, found a missing or wrong value "
+            f"({error!r}); brain-mri check names the file"
         ) from error
 
 
@@ -101,15 +105,17 @@ def results(metrics: Path) -> tuple[str, str, str]:
 def check(
     against: Annotated[
         str | None,
-        typer.Option(metavar="REV", help="A Git revision to be no worse than."),
+        typer.Option(
+            metavar="REV", help="Also check for drops since this Git revision."
+        ),
     ] = None,
 ) -> None:
     """Check metrics/ and dvc.lock against the section `check` of params.yaml.
 
     Example: brain-mri check --against main
 
-    Needs no data and no training. Exit status: 0 all pass, 1 a check fails, 2 cannot
-    check.
+    Needs no data and no training. Exit status: 0 if all checks pass, 1 if one fails,
+    2 if the check cannot run.
     """
     with clear_errors(status=2):
         rows = checks.check(ROOT, against)
@@ -125,7 +131,7 @@ def check(
 
 
 def path_given(text: str) -> Path:
-    """Take a path from the command line; an empty one would be this folder."""
+    """Parse a path from the command line; refuse "", which would mean this folder."""
     if not text:
         raise typer.BadParameter("expected a path, found nothing")
     return Path(text)
@@ -136,24 +142,28 @@ def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            parser=path_given, metavar="PATH", help="Images, or folders of images."
+            parser=path_given, metavar="PATH", help="Images or folders of images."
         ),
     ],
     model: Annotated[
         Literal["champion", "scratch", "vgg", "both"],
-        typer.Option(help="Which network to ask."),
+        typer.Option(help="Network to score with."),
     ] = "champion",
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Called a tumour from here; as evaluated."),
+        typer.Option(
+            min=0, max=1, help="Decision threshold; by default that of the evaluation."
+        ),
     ] = None,
     form: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="Of the answer.")
+        Literal["table", "csv", "json"], typer.Option("--format", help="Output format.")
     ] = "table",
     explain: Annotated[
         Path | None,
         typer.Option(
-            parser=path_given, metavar="DIR", help="Put a picture of each image there."
+            parser=path_given,
+            metavar="DIR",
+            help="Write a PNG with crop box and Grad-CAM for each image there.",
         ),
     ] = None,
     onnx: Annotated[
@@ -161,13 +171,14 @@ def predict(
         typer.Option(
             parser=path_given,
             metavar="FILE",
-            help="An exported model; needs no TensorFlow.",
+            help="Score with this exported model; needs no TensorFlow.",
         ),
     ] = None,
 ) -> None:
-    """Ask the trained networks about images; research software, not for diagnosis.
+    """Score images with the trained networks; research software, not for diagnosis.
 
-    Exit status: 0 all were read, 1 some could not be, 2 it could not begin or write.
+    Exit status: 0 if all images were read, 1 if some could not be, 2 if the command
+    could not start or write.
 
     Examples:
       brain-mri predict scan.png
@@ -201,23 +212,23 @@ def predict(
         for line in formats.WRITERS[form](seen.count(found), names, limit):
             typer.echo(line)
     if seen.unread:
-        typer.echo(f"{seen.unread} of {len(files)} could not be read", err=True)
+        typer.echo(f"{seen.unread} of {len(files)} files could not be read", err=True)
         raise typer.Exit(1)
 
 
 @app.command()
 def export(
     out: Annotated[
-        Path, typer.Option(parser=path_given, metavar="DIR", help="A new folder.")
+        Path, typer.Option(parser=path_given, metavar="DIR", help="Folder to create.")
     ],
     model: Annotated[
-        Literal["champion", "scratch", "vgg"], typer.Option(help="Which network.")
+        Literal["champion", "scratch", "vgg"], typer.Option(help="Network to export.")
     ] = "champion",
 ) -> None:
-    """Write a network as ONNX, with all that its user must know beside it.
+    """Export a network as ONNX, with its description and model card.
 
-    The scores are compared with Keras' on the test images first; a difference over
-    1e-5 ends it.
+    The export stops if a score on the test images differs from Keras' by more than
+    1e-5.
 
     Example: brain-mri export --out exported
     """
@@ -234,13 +245,14 @@ def export(
 @app.command()
 def add(
     path: Annotated[
-        Path, typer.Argument(help="A folder that holds those that classes names.")
+        Path,
+        typer.Argument(help="Folder with the class folders, by default no/ and yes/."),
     ],
     name: Annotated[
-        str, typer.Option(help="What to call it; its own name if not.")
+        str, typer.Option(help="Name in data/raw; by default from the folder's name.")
     ] = "",
 ) -> None:
-    """Copy your images to data/raw/NAME and put them under DVC.
+    """Copy your images to data/raw/NAME and track them with DVC.
 
     Example: brain-mri add ~/scans --name ward7
     """
@@ -251,7 +263,7 @@ def add(
 
 @app.command()
 def fetch() -> None:
-    """Get the public Kaggle set of 253 images, then the same as `add`."""
+    """Download the public Kaggle set of 253 images and add it as `add` does."""
     with clear_errors():
         if importlib.util.find_spec("kagglehub") is None:
             raise InputError(
@@ -267,9 +279,9 @@ def fetch() -> None:
 
 @app.command()
 def freeze() -> None:
-    """Freeze the present split: images that are there keep their part from now on."""
+    """Freeze the current split: its images keep their part as data are added."""
     with clear_errors():
-        config.read(ROOT / config.FILE)  # in the project's folder?
+        config.read(ROOT / config.FILE)  # fails outside the project's folder
         frozen = freezing.read(ROOT / freezing.FILE)
         split = freezing.freeze(ROOT / "data", frozen)
         freezing.write(ROOT / freezing.FILE, split)
@@ -277,19 +289,19 @@ def freeze() -> None:
         counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in names.PARTS)
         typer.echo(
             f"{freezing.FILE}: {len(split)} images ({counted}), "
-            f"{len(split) - len(frozen)} of them new. Keep them with\n"
+            f"{len(split) - len(frozen)} of them new. To keep them:\n"
             f"  dvc repro && git add {freezing.FILE} dvc.lock metrics && "
             "git commit -m 'Freeze the split'"
         )
 
 
 def class_folders() -> dict[str, str]:
-    """Return the class of each folder that params.yaml names, in the project's."""
+    """Return the class label of each folder named in params.yaml."""
     return classes.by_folder(config.load(ROOT / config.FILE).classes)
 
 
 def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
-    """Copy a folder to data/raw/`name`, let DVC track it, say how to go on."""
+    """Copy a folder to data/raw/`name`, track it with DVC and print the next steps."""
     target = RAW / name
     classes.check_folders(path, folders)
     adding.check_new(target)
@@ -305,14 +317,14 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
         typer.echo(f"left out {file}: {reason}", err=True)
     if unnamed := sorted(set(classes.subfolders(path)) - set(folders)):
         typer.echo(
-            f"not copied, as classes in {config.FILE} names no such folder: "
+            f"not copied, because classes in {config.FILE} does not name them: "
             f"{classes.listed(unnamed)}",
             err=True,
         )
     files = adding.track(target)
     typer.echo(
-        f"{files} files in {target}, {len(left_out)} left out. To let experiments in "
-        f"other folders (--temp, --queue) see them:\n"
+        f"{files} files in {target}, {len(left_out)} left out. Commit them for "
+        f"experiments in other folders (--temp, --queue):\n"
         f"  git add {target}.dvc {RAW}/.gitignore && git commit -m 'Add {name}'\n"
         f"Then compare the two networks on them:\n"
         f"  dvc exp run -S dataset={target}"
@@ -321,16 +333,16 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
 
 @contextmanager
 def clear_errors(status: int = 1) -> Iterator[None]:
-    """Turn bad input into one line on stderr and an exit status.
+    """Turn an input error into one line on stderr and an exit status.
 
-    A fault of this program has that status too, behind its traceback.
+    A bug in this program prints its traceback and exits with the same status.
     """
     try:
         yield
-    except BrokenPipeError:  # `| head` has seen enough; Click ends it quietly
+    except BrokenPipeError:  # as with `| head`; Click exits quietly
         raise
     except Exception as error:
-        with suppress(OSError):  # nobody can be told
+        with suppress(OSError):  # stderr may be closed
             if isinstance(error, InputError | OSError):
                 typer.echo(f"brain-mri: {error}", err=True)
             else:

@@ -21,12 +21,12 @@ LOWER_IS_BETTER = ("brier", "log_loss", "fp", "fn")
 
 
 def _flag(text: object) -> object:
-    """Take true and false alone, as YAML 1.2 does; "yes" stays a word."""
+    """Convert only true and false, as in YAML 1.2; "yes" stays a word."""
     return {"true": True, "false": False}.get(str(text).lower(), str(text))
 
 
 def _mapping(value: object) -> object:
-    """Take an empty section for one without keys."""
+    """Treat an empty section as a section without keys."""
     return value or {}
 
 
@@ -36,7 +36,7 @@ def _limits(value: object) -> object:
     for key in limits if isinstance(limits, dict) else ():
         if "." not in key:
             raise ValueError(
-                f"expected a classifier, a part and a metric, as "
+                f"expected a classifier, a part and a metric, such as "
                 f"scratch.test.accuracy, found {key!r}"
             )
     return limits
@@ -46,7 +46,7 @@ Name = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy and Keras both accept
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # NumPy and Keras both accept this range
 Rate = Annotated[float, Field(gt=0, le=1)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Decay = Annotated[float, Field(ge=0, le=1000)]
@@ -58,7 +58,7 @@ Drops = Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(_lim
 
 
 class Section(BaseModel):
-    """Refuse unknown keys, NaN and infinity."""
+    """Base of all sections; refuses unknown keys, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -79,21 +79,21 @@ class Phantom(Section):
 
 
 class Audit(Section):
-    """What the audit lets pass."""
+    """Limits of the audit."""
 
     max_rejected: Annotated[float, Field(ge=0, le=1)]
     label_conflicts: Literal["stop", "keep"]
 
 
 class Split(Section):
-    """Sizes of the parts."""
+    """Sizes of the test and validation parts."""
 
     test_size: Proportion
     val_size: Proportion
 
 
 class Augment(Section):
-    """Variants of the training images."""
+    """Augmentation of the training images."""
 
     copies: NonNegative
     rotation: Share
@@ -104,7 +104,7 @@ class Augment(Section):
 
 
 class Recipe(Section):
-    """The recipe of one network."""
+    """Training recipe of one network."""
 
     epochs: Count
     lr_scale: Factor
@@ -113,20 +113,20 @@ class Recipe(Section):
 
 
 class Vgg(Recipe):
-    """The recipe of VGG-16's head, and where the convolutions come from."""
+    """Training recipe of VGG-16's head, and the source of the convolutions' weights."""
 
     weights: Literal["imagenet", "random"]
 
 
 class Evaluate(Section):
-    """How scores become decisions."""
+    """Decision threshold and calibration."""
 
     threshold: Proportion
     calibrate: Flag
 
 
 class Check(Section):
-    """What `brain-mri check` demands, limits by `<classifier>.<part>.<metric>`."""
+    """Rules of `brain-mri check`; limits by `<classifier>.<part>.<metric>`."""
 
     max_groups_shared: NonNegative = 0
     require_imagenet: Flag = False
@@ -157,11 +157,11 @@ class Params(Section):
 
 
 class _Loader(yaml.BaseLoader):
-    """Read every scalar as text, which the model converts.
+    """Read every scalar as text, which the pydantic model converts.
 
-    So 1e-4 is a number and `no` a word, as in DVC, which reads YAML 1.2. An alias is
-    refused, as a few nested ones stand for millions of values; so is a key that stands
-    there twice, where PyYAML would keep the last.
+    1e-4 is then a number and `no` a word, as in DVC, which reads YAML 1.2. Aliases are
+    refused because a few nested ones expand to millions of values. Duplicate keys are
+    refused because PyYAML would keep only the last.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -169,14 +169,14 @@ class _Loader(yaml.BaseLoader):
             alias = self.current_event
             raise ValueError(
                 f"line {alias.start_mark.line + 1}: expected the values themselves, "
-                f"found *{alias.anchor}"
+                f"found the alias *{alias.anchor}"
             )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = Counter(key.value for key, _ in node.value)
         if twice := [key for key, count in keys.items() if count > 1]:
-            raise ValueError(f"{twice[0]} stands there twice")
+            raise ValueError(f"{twice[0]} is given twice")
         return super().construct_mapping(node, deep)
 
 
@@ -184,23 +184,24 @@ def load(path: Path = FILE) -> Params:
     """Read and check a parameter file.
 
     Raises:
-        InputError: the file is missing or no YAML; a key is missing, unknown, mistyped
-            or out of range.
+        InputError: the file is missing or not valid YAML; a key is missing or unknown;
+            a value has the wrong type or is out of range.
     """
     values = read(path)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        # an unknown key first: most are another key misspelt
+        # unknown keys first: most are misspelt known keys
         problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise InputError(f"{path.name}: {_told(problems[0], values)}") from error
 
 
 def read(path: Path = FILE) -> dict[str, Any]:
-    """Read a parameter file as keys and texts, unchecked.
+    """Read a parameter file as keys and unchecked text values.
 
     Raises:
-        InputError: the file is missing, is not YAML, is not a mapping, or has an alias.
+        InputError: the file is missing, is not YAML, is not a mapping, or has an alias
+            or a duplicate key.
     """
     if not path.exists():
         raise InputError(f"{path}: not found; run this in the project's folder")
@@ -208,7 +209,7 @@ def read(path: Path = FILE) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    # what PyYAML raises besides: brackets 5,000 deep, bytes that are no UTF-8
+    # PyYAML raises these too: for brackets 5,000 deep, for bytes that are not UTF-8
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not valid YAML ({reason})") from error
@@ -221,20 +222,23 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return every leaf of a nested mapping under its dotted key.
 
     Raises:
-        ValueError: `{"a": {"b": 1}, "a.b": 2}`, where one would hide the other.
+        ValueError: two leaves have the same key, as in `{"a": {"b": 1}, "a.b": 2}`.
     """
     leaves: dict[str, Any] = {}
     for name, value in values.items():
         key = f"{prefix}{name}"
         found = flatten(value, f"{key}.") if isinstance(value, dict) else {key: value}
         if twice := sorted(leaves.keys() & found.keys()):
-            raise ValueError(f"{twice[0]} stands there twice")
+            raise ValueError(f"{twice[0]} is given twice")
         leaves |= found
     return leaves
 
 
 def lower_is_better(key: str) -> bool:
-    """Say of a dotted key whether its floor is a ceiling, and its drop a rise."""
+    """Return whether the key's metric is better when lower.
+
+    Its floor is then a ceiling, and its drop a rise.
+    """
     return key.split(".")[-1] in LOWER_IS_BETTER
 
 
@@ -244,7 +248,7 @@ def _told(problem: Mapping[str, Any], values: Mapping[str, Any]) -> str:
         case "missing":
             return f"{key!r} is missing{_guess(key, flatten(values))}"
         case "extra_forbidden":
-            return f"nothing takes {key!r}{_guess(key, _keys(Params))}"
+            return f"unknown key {key!r}{_guess(key, _keys(Params))}"
         case "model_type" | "dict_type":
             return f"{key}: expected keys with values, received {value}"
         case "value_error":
@@ -265,8 +269,8 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
-    """Return a hint at the known key that looks most like this one, if any does."""
-    # compared without the section, which is long and mostly right
+    """Return a hint at the most similar known key; "" if none is similar."""
+    # compare without the section, which is long and usually right
     tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
     near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)
     return f"; did you mean {tails[near[0]]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read, and text that is safe to print."""
+"""The exception for bad input, and text that is safe to print."""
 
 import errno
 
@@ -7,19 +7,19 @@ CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class InputError(ValueError):
-    """Raise for input a person can mend: one line with what was expected and came."""
+    """Bad input; the message says in one line what was expected and what was found."""
 
 
 def printable(name: str) -> str:
     """Return a name on one line, with control and invisible characters escaped.
 
-    A file name may hold a line end or a control sequence of a terminal.
+    A file name may contain line breaks or terminal control sequences.
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def remedy(error: BaseException) -> str:
-    """Say what to do about a full disk or a closed folder; "" for anything else."""
+    """Return advice for a full disk or missing permissions; "" for other errors."""
     number = getattr(error, "errno", None)
     if number in FULL:
         return "; free space on that disk or raise its limit, then start again"

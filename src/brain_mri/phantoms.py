@@ -1,8 +1,8 @@
-"""Brain-like phantom slices: the embedded data set, seeded and free of any patient.
+"""Draw the embedded data set: brain-like phantom slices from a seed, without patients.
 
-One slice is a column of steps: pose and warp the plane, label its tissues, give each
-tissue the grey level of an MRI sequence, add what both classes share (vessels, bright
-spots), grow a lesion in class `yes`, then bias field, noise, exposure, framing, file.
+The steps of one slice: pose and warp the plane, label its tissues, give each tissue the
+grey level of an MRI sequence, add the bright spots of both classes, add a lesion in
+class `yes`, then apply bias field, noise, exposure and framing, and encode a file.
 Lengths are in half head lengths: x runs from left to right, y from brow to neck.
 """
 
@@ -30,15 +30,15 @@ Pixels = npt.NDArray[np.uint8]
 
 SIDE = 240  # pixels of the square canvas a head is drawn on
 EXTENT = 1.2  # the canvas spans [-EXTENT, EXTENT]
-FAR = 0.1  # from a structure; its edge is never shifted by so much
+FAR = 0.1  # margin around a structure; larger than any shift of its edge
 COPIES = 0.06  # rate of near-duplicates; the public sets have far more
-REACH = 100  # a copy repeats one of this many images before it
+REACH = 100  # a near-duplicate repeats one of this many preceding images
 
 AIR, SCALP, BONE, MARROW, CSF, GREY, WHITE, DEEP, VESSEL = range(9)
 CORE, RIM, OEDEMA = range(3)
 # Grey level of each tissue above, then of a lesion's core, rim and oedema. The order of
-# brightness is that of the sequence (fluid dark on T1 and FLAIR, bright on T2; an
-# enhancing rim bright on T1 with contrast agent); the values are ours.
+# brightness follows the sequence (fluid dark on T1 and FLAIR, bright on T2; an
+# enhancing rim bright on T1 with contrast agent); the values are our own choice.
 SEQUENCES = {
     "t1": ((0, 0.85, 0.1, 0.5, 0.15, 0.42, 0.6, 0.46, 0.2), (0.15, 0.27, 0.4)),
     "t1c": ((0, 0.85, 0.1, 0.5, 0.14, 0.4, 0.52, 0.43, 0.9), (0.18, 0.95, 0.38)),
@@ -48,7 +48,7 @@ SEQUENCES = {
 
 
 class Lesion(NamedTuple):
-    """A tumour, lengths in half head lengths."""
+    """A tumour; lengths are in half head lengths."""
 
     x: float
     y: float
@@ -57,21 +57,21 @@ class Lesion(NamedTuple):
     hollow: float  # radius of the necrotic core in radii, negative for none
     strength: float  # 1 for full contrast, towards 0 for faint
     oedema: float  # reach of the oedema in radii
-    mass: float  # push on the tissue around, in radii
+    mass: float  # push on the surrounding tissue, in radii
 
 
 def write_phantoms(folder: Path, *, images: int, positives: float, seed: int) -> None:
     """Write a phantom set to `folder/no` and `folder/yes`.
 
     Args:
-        folder: Made if missing; must hold no file in `no` or `yes` yet.
-        images: How many in all, at least 10.
+        folder: Created if missing; its folders `no` and `yes` must be empty.
+        images: Total number of images, at least 10.
         positives: Share of class `yes` in [0.1, 0.9]; `yes` gets images * positives,
             rounded half up (0.48 of 166 is 80).
-        seed: Not negative. Same seed, same bytes on one machine.
+        seed: Not negative. The same seed gives the same bytes on one machine.
 
     Raises:
-        InputError: For a value out of range or a folder in use.
+        InputError: A value is out of range, or `no` or `yes` is not empty.
     """
     if images < 10 or not 0.1 <= positives <= 0.9 or seed < 0:
         raise InputError(
@@ -92,9 +92,9 @@ def write_phantoms(folder: Path, *, images: int, positives: float, seed: int) ->
 
 
 def phantom_file(index: int, *, positives: float, seed: int) -> tuple[str, bytes]:
-    """Make image `index`: its path below the folder and the bytes of its file.
+    """Draw image `index`; return its path below the folder and the bytes of its file.
 
-    The answer depends on the three arguments alone, so images can be made in any order.
+    The result depends only on the three arguments, so images can be drawn in any order.
     """
     source = source_index(index, positives=positives, seed=seed)
     label = _is_positive(index, positives)
@@ -109,7 +109,7 @@ def phantom_file(index: int, *, positives: float, seed: int) -> tuple[str, bytes
 
 
 def source_index(index: int, *, positives: float, seed: int) -> int:
-    """Tell which image `index` repeats: an earlier one of its class, or itself."""
+    """Return the image that `index` repeats: an earlier one of its class, or itself."""
     rng = np.random.default_rng([seed, index, 1])
     label = _is_positive(index, positives)
     earlier = [
@@ -132,8 +132,8 @@ def _is_positive(index: int, positives: float) -> bool:
 
 
 def _slice(rng: Rng, positive: bool) -> Pixels:
-    """Draw one slice, framed, before it is written to a file."""
-    lesion = _draw_lesion(rng)  # drawn for both classes: the same stream follows
+    """Draw one slice, including its framing."""
+    lesion = _draw_lesion(rng)  # in both classes, so that the same numbers follow
     x, y = _plane(rng)
     if positive:
         x, y = _push(x, y, lesion)
@@ -153,7 +153,7 @@ def _slice(rng: Rng, positive: bool) -> Pixels:
 
 
 def _noise(rng: Rng, cells: int) -> Field:
-    """Smooth canvas noise of about `cells` bumps a side, zero mean, unit spread."""
+    """Smooth noise of about `cells` bumps a side, mean 0, standard deviation 1."""
     spline = _spline(cells)
     field: Field = spline @ (spline @ rng.standard_normal((cells, cells))).T
     return (field - field.mean()) / field.std()
@@ -161,7 +161,7 @@ def _noise(rng: Rng, cells: int) -> Field:
 
 @cache
 def _spline(cells: int) -> csr_array:
-    """Cubic B-splines that spread `cells` values over SIDE pixels, as a matrix."""
+    """The matrix of cubic B-splines that interpolates `cells` values to SIDE pixels."""
     step = (SIDE / cells, 1)
     return csr_array(
         zoom(np.eye(cells), step, mode="nearest", prefilter=False, grid_mode=True)
@@ -188,9 +188,10 @@ def _push(x: Field, y: Field, lesion: Lesion) -> tuple[Field, Field]:
 
 
 def _capsule(x: Field, y: Field, *points: tuple[float, float, float]) -> Field:
-    """Distance to a chain of points (x, y, radius), negative inside, radii blended.
+    """Distance to a chain of points (x, y, radius), negative inside.
 
-    Infinite beyond the chain's bounding box with a margin of FAR, to save time.
+    The radius is interpolated between points. To save time, the distance is infinite
+    outside the chain's bounding box plus a margin of FAR.
     """
     px, py, radii = np.transpose(points)
     reach = radii.max() + FAR
@@ -203,7 +204,7 @@ def _capsule(x: Field, y: Field, *points: tuple[float, float, float]) -> Field:
         along = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length
         along = np.clip(along, 0, 1)
         dx, dy = x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0)
-        gap = np.sqrt(dx * dx + dy * dy)  # thrice as fast as np.hypot
+        gap = np.sqrt(dx * dx + dy * dy)  # three times as fast as np.hypot
         best = np.minimum(best, gap - r0 - along * (r1 - r0))
     distance[near] = best
     return distance
@@ -214,7 +215,7 @@ def _capsule(x: Field, y: Field, *points: tuple[float, float, float]) -> Field:
 
 def _tissues(rng: Rng, x: Field, y: Field) -> Labels:
     """Label every pixel with its tissue, from the outside in."""
-    level = rng.choice(3, p=[0.4, 0.35, 0.25])  # nuclei, ventricles, above them
+    level = rng.choice(3, p=[0.4, 0.35, 0.25])  # of nuclei, of ventricles, above both
     depth = _depth(rng, x, y)
     skull = rng.uniform(0.03, 0.06)
     scalp = rng.uniform(0.025, 0.06) * np.exp(0.2 * _noise(rng, 4))
@@ -239,7 +240,7 @@ def _tissues(rng: Rng, x: Field, y: Field) -> Labels:
 
 
 def _depth(rng: Rng, x: Field, y: Field) -> Field:
-    """Depth under the skin of an egg-shaped head, wider behind."""
+    """Depth under the skin of an egg-shaped head, wider at the back."""
     width = rng.uniform(0.72, 0.86)
     egg = width * (1 + rng.uniform(0.0, 0.14) * y)
     power = rng.uniform(2.0, 2.4)  # above 2 is a superellipse, boxier
@@ -248,9 +249,9 @@ def _depth(rng: Rng, x: Field, y: Field) -> Field:
 
 
 def _sulci(rng: Rng, x: Field, y: Field, brain: Field, level: int) -> Mask:
-    """Mark the furrows: zero lines of noise near the surface, the midline, Sylvius'.
+    """Mark the sulci: zero lines of noise near the surface, midline, Sylvian fissure.
 
-    A labyrinth of zero lines resembles gyri; |n| / |grad n| is the distance to a line.
+    The zero lines of noise n resemble sulci; |n| / |grad n| is the distance to a line.
     """
     folds = _radial(rng, x, y) + rng.uniform(0.2, 0.5) * _noise(rng, 26)
     slope = np.hypot(*np.gradient(folds, 2 * EXTENT / SIDE))
@@ -268,7 +269,7 @@ def _sulci(rng: Rng, x: Field, y: Field, brain: Field, level: int) -> Mask:
 
 
 def _radial(rng: Rng, x: Field, y: Field) -> Field:
-    """Noise stretched along the radius, so that furrows run inwards."""
+    """Noise stretched along the radius, so that sulci run inwards."""
     x, y = x + 0.03 * _noise(rng, 12), y + 0.03 * _noise(rng, 12)
     angle = (np.arctan2(y, x) / (2 * np.pi)) % 1
     spokes = int(rng.integers(44, 64))
@@ -279,12 +280,12 @@ def _radial(rng: Rng, x: Field, y: Field) -> Field:
 
 
 def _ventricles(rng: Rng, x: Field, y: Field, level: int) -> Mask:
-    """Mark the lateral ventricles (horns or bodies) and the third."""
+    """Mark the lateral ventricles (horns or bodies) and the third ventricle."""
     size = rng.uniform(0.6, 1.5)
     lift = rng.normal(0, 0.03)
     inside = np.zeros(x.shape, bool)
     for side in (-1, 1):
-        wide = size * rng.uniform(0.75, 1.25)  # left and right differ in everyone
+        wide = size * rng.uniform(0.75, 1.25)  # nobody's are symmetric
         across = side * x + rng.normal(0, 0.01)
         if level == 0:
             front = (0.15, -0.36, 0.02), (0.11, -0.25, 0.045), (0.035, -0.1, 0.015)
@@ -302,7 +303,7 @@ def _ventricles(rng: Rng, x: Field, y: Field, level: int) -> Mask:
 
 
 def _nuclei(rng: Rng, x: Field, y: Field) -> Mask:
-    """Mark caudate head, lentiform nucleus and thalamus of both sides."""
+    """Mark caudate head, lentiform nucleus and thalamus on both sides."""
     grow, lift = rng.uniform(0.85, 1.2), rng.normal(0, 0.02)
     inside = np.zeros(x.shape, bool)
     for part in (
@@ -316,7 +317,7 @@ def _nuclei(rng: Rng, x: Field, y: Field) -> Mask:
 
 
 def _vessels(rng: Rng, x: Field, y: Field, brain: Field) -> Mask:
-    """Mark the sagittal sinus behind, and a few vessels anywhere."""
+    """Mark the sagittal sinus at the back and a few vessels anywhere."""
     sinus = _capsule(x, y, (0, 0.82, 0.01), (0, 0.9, rng.uniform(0.02, 0.045))) < 0
     inside = sinus & (brain < 0.04)
     for _ in range(rng.integers(0, 9)):
@@ -330,18 +331,18 @@ def _vessels(rng: Rng, x: Field, y: Field, brain: Field) -> Mask:
 
 
 def _levels(rng: Rng) -> tuple[Field, Field]:
-    """Grey levels of the tissues and of a lesion in a drawn sequence, jittered."""
+    """Grey levels of tissues and lesion in a randomly drawn sequence, with jitter."""
     name = str(rng.choice(list(SEQUENCES), p=[0.15, 0.35, 0.15, 0.35]))
     tissue, lesion = SEQUENCES[name]
     levels = np.array(tissue) * rng.normal(1, 0.07, len(tissue))
-    levels[SCALP] *= rng.uniform(0.5, 1.15)  # fat suppression, partly
+    levels[SCALP] *= rng.uniform(0.5, 1.15)  # partial fat suppression
     return levels, np.array(lesion) * rng.normal(1, 0.12, len(lesion))
 
 
 def _bright_spots(
     rng: Rng, image: Field, tissue: Labels, x: Field, y: Field, levels: Field
 ) -> Field:
-    """Add white-matter spots, as the ageing brain shows them in either class."""
+    """Add white-matter spots of the ageing brain, which occur in both classes."""
     shift = rng.choice([-0.5, 0.8]) * abs(levels[GREY] - levels[WHITE])
     for _ in range(rng.poisson(1.5)):
         px, py = rng.uniform(-0.4, 0.4), rng.uniform(-0.5, 0.5)
@@ -371,7 +372,7 @@ def _draw_lesion(rng: Rng) -> Lesion:
 def _grow(
     rng: Rng, image: Field, tissue: Labels, radius: Field, lesion: Lesion, levels: Field
 ) -> Field:
-    """Blend a lesion in: oedema along white matter, then rim, then core.
+    """Blend a lesion into the image: oedema along white matter, then rim, then core.
 
     `radius` is the distance to the lesion's centre in radii, `levels` its grey levels.
     """
@@ -393,7 +394,7 @@ def _grow(
 
 
 def _bias(rng: Rng) -> Field:
-    """Slow multiplicative shading of the receive coil."""
+    """Smooth multiplicative shading by the receive coil."""
     return np.exp(rng.uniform(0.02, 0.12) * _noise(rng, 3))
 
 
@@ -405,14 +406,14 @@ def _rician(rng: Rng, image: Field) -> Field:
 
 
 def _expose(rng: Rng, image: Field) -> Pixels:
-    """Map to 8 bits with a drawn window and gamma."""
+    """Map to 8 bits with a random window and gamma."""
     window = np.clip(image / rng.uniform(0.75, 1.1), 0, 1) ** rng.uniform(0.8, 1.25)
     black = rng.uniform(0, 0.05)
     return np.rint(255 * (black + (1 - black) * window)).astype(np.uint8)
 
 
 def _frame(rng: Rng, image: Pixels, head: Mask) -> Pixels:
-    """Cut with a drawn margin on each side, resize, rarely put a plain frame around."""
+    """Crop with a random margin on each side, resize, and rarely add a plain frame."""
     rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
     edges = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
     margins = rng.exponential(14, 4).astype(int) * np.array([-1, -1, 1, 1])
@@ -430,7 +431,7 @@ def _resize(image: Image.Image, scale: float) -> Pixels:
 
 
 def _retake(rng: Rng, image: Pixels) -> Pixels:
-    """Crop and resize a slice a little: the near-duplicate of the web."""
+    """Crop and resize a slice slightly, like near-duplicates on the web."""
     height, width = image.shape
     left, top, right, bottom = rng.uniform(0, 0.025, 4)
     box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
@@ -439,9 +440,9 @@ def _retake(rng: Rng, image: Pixels) -> Pixels:
 
 
 def _encode(rng: Rng, image: Pixels) -> tuple[str, bytes]:
-    """Encode as the web does: mostly grey or RGB JPEG, some oddities.
+    """Encode like images on the web: mostly grey or RGB JPEG, with some exceptions.
 
-    The oddities are RGBA and palette PNG, upper-case suffixes, and a PNG named .jpg.
+    These are RGBA and palette PNG, upper-case suffixes, and PNG files named .jpg.
     """
     mode = str(rng.choice(["L", "RGB", "RGBA", "P"], p=[0.3, 0.6, 0.06, 0.04]))
     picture = Image.fromarray(image).convert(mode)

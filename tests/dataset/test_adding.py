@@ -117,7 +117,7 @@ def test_what_dvc_would_skip_or_stumble_over_is_left_out(source, tmp_path):
 @pytest.mark.parametrize(
     ("number", "told"),
     [
-        (errno.EIO, r"\(Input/output error\); mend the file or move it away, then"),
+        (errno.EIO, r"\(Input/output error\); repair the file or move it away, then"),
         (errno.ENOSPC, r"\(No space left on device\); free space on that disk"),
     ],
 )
@@ -178,7 +178,9 @@ def test_dvc_tracks_every_file_of_the_copy(dvc):
 @pytest.mark.parametrize("pattern", ["*.png", "no/"])
 def test_files_that_dvc_skips_are_no_success(dvc, pattern):
     (dvc / ".dvcignore").write_text(pattern)
-    message = r"^ward.dvc: expected 2 files, DVC took [01]; it skips what \.dvcignore "
+    message = (
+        r"^ward.dvc: expected 2 files, DVC took [01]; DVC skips files that \.dvcignore "
+    )
     with pytest.raises(InputError, match=message):
         adding.track(Path("ward"))
 

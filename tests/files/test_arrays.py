@@ -29,7 +29,7 @@ def test_the_values_stay_on_disk(tmp_path):
 @pytest.mark.parametrize("rows", [0, 1])
 def test_too_few_rows_are_refused(tmp_path, rows):
     chunks = [np.zeros((rows, 4))] if rows else []
-    with pytest.raises(ValueError, match=f"2 rows expected, {rows} came"):
+    with pytest.raises(ValueError, match=f"expected 2 rows, found {rows} in"):
         arrays.write(tmp_path, INDEX, chunks)
 
 

@@ -92,7 +92,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
     [
         ("", "cannot be read as a table"),
         ("image_id,group\na,a\n", "expected a column 'part', found none"),
-        (HEADER, "expected a row an image, found none"),
+        (HEADER, "expected one row per image, found none"),
         (
             HEADER + GOOD.replace("b,test,0", "b,test,x"),
             "y_true of b: expected 0 or 1, found 'x'",
@@ -118,7 +118,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
         (HEADER + GOOD.replace("0.2", "inf"), "y_score of b: .* found 'inf'"),
         (HEADER + GOOD.replace("0.2", "-0.2"), "y_score of b: .* found '-0.2'"),
         (HEADER + GOOD.replace("0.2", "1.2"), "from 0 to 1, found '1.2'"),
-        (HEADER + GOOD + "a,a,val,1,0.9,1\n", "image a stands there twice"),
+        (HEADER + GOOD + "a,a,val,1,0.9,1\n", "image a is listed twice"),
         (
             HEADER + GOOD.replace("c,b,test", "c,b,val"),
             "group b lies in two parts, which would leak",
@@ -159,14 +159,14 @@ def test_baselines_come_back_by_name_in_their_order(tmp_path):
     ("text", "message"),
     [
         (HEADER + GOOD, "expected a column 'baseline', found none"),
-        ("baseline," + HEADER, "expected a row an image, found none"),
+        ("baseline," + HEADER, "expected one row per image, found none"),
         (
             of_two_baselines().replace("facts,b,b,test,0,0.2", "facts,b,b,test,0,nan"),
             "y_score of b: .* found 'nan'",
         ),
         (
             of_two_baselines().replace("facts,b,b,test", "facts,a,b,test"),
-            "image a stands there twice",
+            "image a is listed twice",
         ),
     ],
 )

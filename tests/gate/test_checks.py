@@ -273,8 +273,8 @@ def test_a_path_that_dvc_yaml_lost_is_named(folder, path, told):
     ("old", "new", "told"),
     [
         ("threshold: 0.5", "threshold: 5", "evaluate.threshold"),
-        ("\ncheck:", "\nchock:", "nothing takes 'chock'; did you mean 'check'?"),
-        ("\nlr:", "\nrl: 1\nlr:", "nothing takes 'rl'"),
+        ("\ncheck:", "\nchock:", "unknown key 'chock'; did you mean 'check'?"),
+        ("\nlr:", "\nrl: 1\nlr:", "unknown key 'rl'"),
     ],
 )
 def test_bad_parameters_end_it_before_anything_is_checked(folder, old, new, told):
@@ -293,7 +293,7 @@ def test_a_key_that_hides_another_is_refused(folder, quick):
     hidden = {"test.accuracy": scores["test"]["accuracy"]}
     scores["test"]["accuracy"] = 0.99
     path.write_text(json.dumps(scores | hidden))
-    assert "test.accuracy stands there twice" in failures()["results recomputed"]
+    assert "test.accuracy is given twice" in failures()["results recomputed"]
 
 
 def test_every_result_of_the_graph_is_expected(folder):
@@ -441,7 +441,7 @@ def test_an_unknown_revision_cannot_be_checked(folder, name):
 
 def test_an_unknown_rule_cannot_be_checked(folder):
     demand(folder, {"floor": {}})
-    assert "nothing takes 'check.floor'; did you mean 'check.floors'?" in misuse()
+    assert "unknown key 'check.floor'; did you mean 'check.floors'?" in misuse()
 
 
 def test_the_parameters_are_not_good_with_an_unknown_rule(folder):

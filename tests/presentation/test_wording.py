@@ -90,21 +90,21 @@ def test_the_blind_classifiers_are_set_against_the_networks():
     paired = {"both_right": 4, "scratch_only": 1, "vgg_only": 2, "both_wrong": 3}
     said = wording.blind({"n_groups": 10, "paired": paired}, scores, NAMES)
     assert "5 of 10 test groups by the majority class, 7 by file facts only" in said
-    assert "with one: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
+    assert "the image: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
 
 
 @pytest.mark.parametrize("verdict", ["too few groups", "one class"])
 def test_without_a_verdict_no_baseline_is_beaten(verdict):
     compared = {"verdict": verdict, "baselines": {"vgg": {"majority": BETTER}}}
     (said,) = wording.unbeaten(compared, NAMES)
-    assert said == "Against the null baselines there is no verdict either."
+    assert said == "There is no verdict against the null baselines either."
 
 
 def test_two_thresholds_are_said_only_where_there_are_two():
     assert wording.two_thresholds(0.5) == []
     (said,) = wording.two_thresholds(0.45)
-    assert "from a score of 0.45 on" in said
-    assert "stay at 0.5" in said
+    assert "at a score of 0.45 or above" in said
+    assert "them use 0.5" in said
 
 
 def test_a_network_that_always_says_the_same_is_named():
@@ -112,5 +112,5 @@ def test_a_network_that_always_says_the_same_is_named():
     never = TEST | {"tp": 0, "fp": 0, "fn": 4, "tn": 6}
     assert wording.one_answer({"scratch": TEST, "vgg": TEST}, NAMES) == []
     first, second = wording.one_answer({"scratch": always, "vgg": never}, NAMES)
-    assert first.startswith("CNN from scratch says “a tumour” of every test group")
+    assert first.startswith("CNN from scratch says “a tumour” for every test group")
     assert "VGG-16, random convolutions says “no tumour”" in second

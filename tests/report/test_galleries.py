@@ -119,7 +119,7 @@ def test_a_copy_says_which_image_counts_for_it():
         table["group"] = "00000"
     (*_, right) = galleries.test_images(packed, heat, predictions, files, seed=0)
     assert (
-        "same group as no/00000.png; only that one is counted" in right.cards[1].lines
+        "same group as no/00000.png; only that image is counted" in right.cards[1].lines
     )
 
 

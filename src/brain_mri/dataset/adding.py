@@ -1,4 +1,4 @@
-"""Bring a folder of images into the project, so that DVC can keep it."""
+"""Copy a folder of images into the project and track it with DVC."""
 
 import os
 import re
@@ -25,9 +25,9 @@ from brain_mri.files.tables import write_csv
 
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
 KAGGLE_FILES = 253
-HALF = ".adding-"  # what is being copied; Git ignores it
+HALF = ".adding-"  # prefix of an unfinished copy; Git ignores it
 
-# DVC hashes none of these; of a folder that holds `.dvc` it hashes nothing at all.
+# DVC hashes none of these, and nothing in a folder that contains `.dvc`.
 FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}
 OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
 
@@ -35,18 +35,18 @@ OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
 def copy_dataset(
     source: Path, target: Path, folders: Mapping[str, str]
 ) -> dict[str, str]:
-    """Copy the named folders of a data set, without what DVC cannot hash.
+    """Copy the named folders of a data set, except entries that DVC cannot hash.
 
-    What is left out is listed in left-out.csv beside them, if anything is; so is what
-    such a list of the source names. The copy appears whole or not at all.
+    Entries left out, if any, are listed in left-out.csv beside the folders, with those
+    that such a list in the source names. The copy is complete or absent.
 
     Args:
         source: the data set's folder.
-        target: the copy's.
+        target: the copy's folder.
         folders: the class of each folder that is copied.
 
     Returns:
-        The entries left out, by relative path fit to be read, and why; sorted.
+        The reason for each entry left out, by its escaped relative path, sorted.
 
     Raises:
         InputError: the source lacks a folder, the target exists already, or a file
@@ -72,7 +72,7 @@ def copy_dataset(
 
 
 def check_new(target: Path) -> None:
-    """Refuse a name that is taken.
+    """Check that the name of a copy is free.
 
     Raises:
         InputError: the copy's folder exists already.
@@ -85,7 +85,7 @@ def check_new(target: Path) -> None:
 
 
 def size(source: Path, folders: Mapping[str, str]) -> tuple[int, int]:
-    """Count the files in the named folders of a data set, and their bytes."""
+    """Return the number of files in the named folders, and their total bytes."""
     sizes = [
         path.stat().st_size
         for name in folders
@@ -96,10 +96,10 @@ def size(source: Path, folders: Mapping[str, str]) -> tuple[int, int]:
 
 
 def check_room(needed: int, target: Path) -> None:
-    """Refuse a copy that the disk cannot hold.
+    """Check that the disk has room for a copy.
 
     Raises:
-        InputError: fewer bytes are free where `target` will lie.
+        InputError: fewer than `needed` bytes are free on the disk of `target`.
     """
     place = next(path for path in target.absolute().parents if path.exists())
     free = shutil.disk_usage(place).free
@@ -111,10 +111,10 @@ def check_room(needed: int, target: Path) -> None:
 
 
 def track(target: Path) -> int:
-    """Let DVC track a copy, and return how many files of the data set it holds.
+    """Track a copy with DVC, and return its number of files without left-out.csv.
 
     Raises:
-        InputError: DVC fails, or it skips files, which a later checkout would lose.
+        InputError: DVC fails, or skips files, which a later checkout would lose.
     """
     files = sum(path.is_file() for path in target.rglob("*"))
     command = [sys.executable, "-m", "dvc", "add", str(target)]
@@ -124,20 +124,21 @@ def track(target: Path) -> int:
     if done.returncode:
         raise InputError(
             f"dvc add {target} failed ({_last_error(done.stderr)}); the copy is kept: "
-            f"mend that, then dvc add {target}, or remove it"
+            f"fix this, then run dvc add {target}, or remove it"
         )
     record = Path(f"{target}.dvc")
     [out] = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
     if out["nfiles"] != files:
         raise InputError(
-            f"{record}: expected {files} files, DVC took {out['nfiles']}; it skips "
-            f"what .dvcignore names: remove {target} and {record}, mend that, add again"
+            f"{record}: expected {files} files, DVC took {out['nfiles']}; DVC "
+            f"skips files that .dvcignore names: remove {target} and {record}, correct "
+            ".dvcignore, then add again"
         )
     return files - (target / LEFT_OUT).is_file()
 
 
 def check_count(source: Path, folders: Mapping[str, str], expected: int) -> None:
-    """Raise InputError unless the folders hold as many files as expected."""
+    """Raise InputError unless the folders hold `expected` files."""
     check_folders(source, folders)
     found = sum(
         path.is_file() for name in folders for path in (source / name).rglob("*")
@@ -156,23 +157,23 @@ def default_name(source: Path) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return a data set's name if it is a plain one.
+    """Return a data set's name if it is valid.
 
     Raises:
-        InputError: the name could lead out of data/raw, needs quoting, or is one that
-            DVC takes for its own.
+        InputError: the name could lead out of data/raw, needs quoting, or is reserved
+            by DVC.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise InputError(
             f"--name {name!r}: expected letters, digits, '-', '_' and '.' only"
         )
     if name.endswith(".dvc") or name == "dvc.yaml":
-        raise InputError(f"--name {name!r}: expected no name of a file of DVC's own")
+        raise InputError(f"--name {name!r}: expected a name not reserved by DVC")
     return name
 
 
 def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
-    """Copy the files below one folder, and return what is left out, and why."""
+    """Copy the files below one folder; return the entries left out, with reasons."""
     left_out: dict[str, str] = {}
 
     def unreadable(error: OSError) -> None:
@@ -192,12 +193,12 @@ def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
 
 
 def _stands_for_itself(folder: Path) -> bool:
-    """Say whether a folder is an entry of its own, not the files in it."""
+    """Return whether a folder counts as one entry, without the files in it."""
     return folder.name in FOREIGN or folder.is_symlink() or poses_as_image(folder)
 
 
 def _unfit(path: Path, source: Path) -> str:
-    """Say why an entry is left out, or nothing."""
+    """Return why an entry is left out; "" if it is copied."""
     if path.name in FOREIGN:
         return OF_DVC
     if reason := _not_utf8(path) or odd(path, source):
@@ -206,19 +207,19 @@ def _unfit(path: Path, source: Path) -> str:
 
 
 def _copy_file(path: Path, into: Path) -> None:
-    # Not left out like others: nothing says whether reading failed, or writing.
+    # The copy stops here: the error does not tell whether reading or writing failed.
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, into)
     except OSError as error:
-        way_out = remedy(error) or "; mend the file or move it away, then start again"
+        way_out = remedy(error) or "; repair the file or move it away, then start again"
         raise InputError(
             f"{printable(str(path))}: cannot be copied ({error.strerror}){way_out}"
         ) from error
 
 
 def _last_error(said: str) -> str:
-    """Return the last error among the lines that DVC wrote, or the first line."""
+    """Return the last error in the output of DVC, or else its first line."""
     lines = [line for line in said.splitlines() if line.strip()] or ["no reason given"]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines[:1]
     return printable(errors[-1].removeprefix("ERROR:").strip())

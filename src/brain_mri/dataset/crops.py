@@ -20,9 +20,9 @@ STEM_LETTERS = 40
 
 
 def crop_name(file: str, image_id: str) -> str:
-    """Name the crop of `file`: its stem, made plain and short, and the image id.
+    """Return the file name of a crop: the shortened plain stem and the image id.
 
-    The id keeps `Y92.jpg` and `Y92.png` apart.
+    The id distinguishes `Y92.jpg` from `Y92.png`.
     """
     stem = re.sub(r"[^A-Za-z0-9 _.-]", "_", PurePosixPath(file).stem)
     return f"{stem[:STEM_LETTERS]}-{image_id}.png"
@@ -33,18 +33,18 @@ def crop_all(
 ) -> pd.DataFrame:
     """Crop every accepted image of the manifest from `source` to `out`/{no,yes}.
 
-    A box that the manifest gives is used in place of the one found.
+    A box given in the manifest replaces the detected box.
 
     Returns a row per crop, in the manifest's order: image_id, label, file (of the
     crop, below `out`), x0, y0, x1, y1, kept (the share of the image's area), enlarged
     (whether a side of the box is shorter than the crop's), agreement,
     outlier_distance (see `outliers.distances`), flags (joined by `;`): those of
     `head_box`, and
-        letters: something is written in the image.
-        unlike the others: the outlier distance lies above the fence of all.
+        letters: the image contains writing.
+        unlike the others: the outlier distance lies above the fence of all crops.
 
     Raises:
-        InputError: An accepted file can no longer be read; it is named.
+        InputError: An accepted file can no longer be read; the message names it.
     """
     for label in CLASSES:
         (out / label).mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def crop_all(
         except ImageError as error:
             raise InputError(
                 f"{source / printable(file)}: accepted by the audit, but now {error}; "
-                "audit again"
+                "run the audit again"
             ) from None
         box = corrected(head_box(grey), corners)
         name = f"{label}/{crop_name(file, image_id)}"
@@ -83,9 +83,9 @@ def crop_all(
 
 
 def summary(crops: pd.DataFrame) -> dict[str, object]:
-    """Count crops, those flagged, and by class those that had to be enlarged.
+    """Count the crops, those flagged and, by class, those that had to be enlarged.
 
-    Where the shares differ between the classes, softness tells the class.
+    If the shares enlarged differ between the classes, blur reveals the class.
     """
     enlarged = crops.groupby("label")["enlarged"]
     return {
@@ -97,13 +97,13 @@ def summary(crops: pd.DataFrame) -> dict[str, object]:
 
 
 def unlike_the_others(crops: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows flagged as outliers, the farthest first."""
+    """Return the rows flagged as outliers, largest distance first."""
     far = crops[crops["flags"].str.contains("unlike the others")]
     return far.sort_values("outlier_distance", ascending=False)
 
 
 def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
-    """Put the distance to the others in place of what describes a crop; flag it."""
+    """Replace the features of each crop by its outlier distance, and flag outliers."""
     distance = outliers.distances(np.stack(table["outlier_distance"].tolist()), groups)
     odd = np.where(distance > outliers.fence(distance), "unlike the others", "")
     flags = [

@@ -1,9 +1,9 @@
-"""Find images that show the same picture: copies resized, re-cropped, re-encoded.
+"""Find near-duplicates: one picture resized, re-cropped or re-encoded.
 
-A perceptual hash proposes pairs, local features and one similarity transform confirm
-them. On the public 253-image set this finds all 78 pairs that two independent methods
-and the eye agree on, and no other; hashes alone find 66 of them, or also join images
-of different classes.
+A perceptual hash proposes pairs; local features and one similarity transform confirm
+them. On the public 253-image set this finds exactly the 78 pairs that two independent
+methods and visual inspection agree on. Hashes alone find 66 of them, or also join
+images of different classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,22 +24,23 @@ from brain_mri.progress import map_threads
 
 Grey = npt.NDArray[np.uint8]
 
-# Bits of 64. Of the public set's 31,878 pairs 99 are this near, the 78 true ones among
-# them; 0.4 % of the pairs of a phantom set are.
+# Bits of 64. Of the public set's 31,878 pairs, 99 are within this distance, among them
+# all 78 true pairs; of a phantom set's pairs, 0.4 % are.
 MAX_HAMMING = 10
 
-# A row or column belongs to the margin if its grey levels span no more than this: JPEG
-# ripples a margin, and 24 to 48 all propose every true pair of the public set.
+# A row or column belongs to the margin if its grey levels span no more than this. JPEG
+# adds ripples to a margin; any value from 24 to 48 proposes all true pairs of the
+# public set.
 MARGIN_SPAN = 32
 
 # SIFT: Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94, and its ratio test.
-MAX_SIDE = 300  # px; copies differ in size, so both are brought to one
+MAX_SIDE = 300  # px; copies differ in size, so both are resized to this
 MAX_POINTS = 400
 MAX_RATIO = 0.8
 
 RANSAC_PX = 3.0  # OpenCV's default reprojection threshold
 
-# In the public set copies share 101 inliers or more, two slices of one head 13 to 22,
+# In the public set, copies share 101 inliers or more, two slices of one head 13 to 22,
 # two heads 9 or fewer (all 31,878 pairs compared).
 MIN_INLIERS = 30
 
@@ -54,7 +55,7 @@ class Features(NamedTuple):
 
 
 def fingerprint(grey: Grey) -> npt.NDArray[np.uint64]:
-    """Hash an image, uint8 (height, width), as it is and without its margin: (2,).
+    """Hash an image, uint8 (height, width), with and without its margin: (2,).
 
     The hash is ImageHash's 64-bit `phash`: signs of the low DCT frequencies.
     """
@@ -66,7 +67,7 @@ def fingerprint(grey: Grey) -> npt.NDArray[np.uint64]:
 
 
 def strip(grey: Grey) -> Grey:
-    """Cut off outer rows and columns of one (nearly) uniform grey level."""
+    """Cut off outer rows and columns of (nearly) uniform grey level."""
     rows = np.flatnonzero(np.ptp(grey, axis=1) > MARGIN_SPAN)
     cols = np.flatnonzero(np.ptp(grey, axis=0) > MARGIN_SPAN)
     if len(rows) == 0 or len(cols) == 0:
@@ -75,7 +76,7 @@ def strip(grey: Grey) -> Grey:
 
 
 def candidate_pairs(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """List the pairs i < j whose hashes are near, raw to raw or stripped to stripped.
+    """List the pairs i < j with similar hashes, raw to raw or stripped to stripped.
 
     `fingerprints` is (n, 2); the result (m, 2) is sorted.
     """
@@ -89,7 +90,7 @@ def candidate_pairs(fingerprints: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp
 
 
 def describe(grey: Grey) -> Features:
-    """Compute the SIFT features of an image brought to 300 px on its longest side."""
+    """Compute the SIFT features of an image resized to 300 px on its longest side."""
     sift = cv2.SIFT.create(nfeatures=MAX_POINTS)
     keypoints, descriptors = sift.detectAndCompute(longest_side(grey, MAX_SIDE), None)
     if descriptors is None:
@@ -120,9 +121,9 @@ def duplicate_pairs(
 ) -> npt.NDArray[np.intp]:
     """List the pairs i < j of images that show the same picture, (m, 2), sorted.
 
-    Images of one pixel hash are a pair at once; other candidates are compared by
-    their features. `load(i)` is called once for each image that needs them, on
-    several threads, and only the features are kept (51 kB an image).
+    Images with the same pixel hash are pairs; other candidates are compared by their
+    features. `load(i)` is called once for each image to compare, on several threads,
+    and only the features are kept (51 kB an image).
     """
     _, first, which = np.unique(pixel_hashes, return_index=True, return_inverse=True)
     candidates = candidate_pairs(fingerprints)
@@ -135,7 +136,7 @@ def duplicate_pairs(
 
 
 def group_labels(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Number the groups of `n` images that the pairs (m, 2) connect: (n,)."""
+    """Return the group number of each of `n` images, from their pairs (m, 2): (n,)."""
     ones = np.ones(len(pairs), bool)
     graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     labels: npt.NDArray[np.int32] = connected_components(graph, directed=False)[1]
@@ -145,11 +146,11 @@ def group_labels(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
 def _compare(
     pairs: npt.NDArray[np.intp], load: Callable[[int], Grey]
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each pair, sorted, whether its features agree."""
+    """Return for each pair, sorted, whether the features match."""
     needed = np.unique(pairs).tolist()
     described = map_threads(lambda i: describe(load(i)), needed, "describe")
     features = dict(zip(needed, described, strict=True))
-    # A task is an image and all its partners: millions of pairs, but few tasks.
+    # One task per image and all its partners, as there may be millions of pairs.
     first, starts = np.unique(pairs[:, 0], return_index=True)
     rows = np.split(pairs, starts[1:]) if len(first) else []
 
@@ -171,11 +172,11 @@ def _unit(descriptors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 def _matches(
     a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Match unit vectors (k, 128) that are each other's nearest, by the ratio test.
+    """Match unit vectors (k, 128): mutual nearest neighbours that pass the ratio test.
 
-    Mutual, because many points of one image near a single point of another pass the
-    ratio test and fit a transform that shrinks all to it: 357 false pairs in the
-    public set. As rows are unit vectors, distance**2 = 2 - 2 * cosine.
+    Matches are mutual because many points of one image can match a single point of
+    another and fit a transform that shrinks all to it: 357 false pairs in the public
+    set. For unit vectors, distance**2 = 2 - 2 * cosine.
     """
     if min(len(a), len(b)) < MIN_INLIERS:
         return np.empty(0, np.intp), np.empty(0, np.intp)

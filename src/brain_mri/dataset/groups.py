@@ -1,4 +1,4 @@
-"""Join images into groups, of which no one may straddle two parts of the split."""
+"""Join images into groups; each group must stay in one part of the split."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +9,12 @@ import pandas as pd
 from brain_mri.dataset.duplicates import group_labels
 from brain_mri.errors import InputError, printable
 
-MAX_LISTED = 10  # label conflicts in an error
+MAX_LISTED = 10  # label conflicts in an error message
 PICTURE = ("exact", "near")  # kinds of pairs that show the same picture
 
 
 def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
-    """Join the items of equal keys, each with the next of its key; "" is no key.
+    """Pair each item with the next one of the same key; "" is no key.
 
     Returns:
         Pairs i < j of indices, shape (m, 2), sorted by j.
@@ -30,7 +30,7 @@ def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
 
 
 def group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
-    """Name each image's group, which the pairs (m, 2) connect, by its lowest id."""
+    """Return for each image the lowest id in its group, connected by pairs (m, 2)."""
     labels = group_labels(len(ids), pairs).tolist()
     lowest: dict[int, str] = {}
     for label, name in zip(labels, ids, strict=True):
@@ -39,11 +39,10 @@ def group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
 
 
 def conflicts(manifest: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the files of each picture that is in both classes, by its lowest id.
+    """Return the files of each picture in both classes, by its lowest image id.
 
-    The same scan with and without a tumour: one of the two labels is wrong, and only a
-    person can say which. A patient may well have slices of both classes, so that only
-    pairs of one picture count.
+    One of the two labels is wrong, and only a person can say which. A patient may have
+    slices of both classes, so only pairs of the same picture count.
 
     Args:
         manifest: columns image_id, file, label and accepted.
@@ -60,10 +59,10 @@ def conflicts(manifest: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, list[str
 
 
 def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
-    """Refuse label conflicts, naming the first ten.
+    """Check that there are no label conflicts.
 
     Raises:
-        InputError: there is one.
+        InputError: there are some; the message names the first ten.
     """
     if found:
         named = "; ".join(

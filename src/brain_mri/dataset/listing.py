@@ -1,4 +1,4 @@
-"""List the files of a data set, and say which entries cannot be used as they are."""
+"""List the files of a data set, and say why an entry cannot be used."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import read_rows
 
-# What `brain-mri add` could not copy, so that it travels with the data.
+# Entries that `brain-mri add` could not copy; the list is kept with the data.
 LEFT_OUT = "left-out.csv"
 LEFT_OUT_COLUMNS = ("file", "reason")
 
@@ -22,11 +22,11 @@ def list_files(folder: Path) -> list[str]:
     """List all files below `folder`: relative POSIX paths, sorted.
 
     Links, other odd entries and empty folders with an image's name are listed too, so
-    that they are rejected by name instead of missed.
+    that each is rejected with a reason.
 
     Raises:
-        InputError: `folder` or one below it cannot be read; or a name is not UTF-8 and
-            so cannot stand in a table.
+        InputError: `folder` or a folder below it cannot be read; or a name is not
+            UTF-8, as the tables require.
     """
     paths = []
     for parent, folders, names in os.walk(folder, onerror=_unreadable):
@@ -35,7 +35,7 @@ def list_files(folder: Path) -> list[str]:
         paths += [Path(parent, name) for name in names]
     files = sorted(path.relative_to(folder).as_posix() for path in paths)
     for file in files:
-        # Python stands in for bytes that are no UTF-8 with code points of their own.
+        # Python replaces bytes that are not UTF-8 by surrogate code points.
         if any("\ud800" <= letter <= "\udfff" for letter in file):
             raise InputError(
                 f"{folder}: expected file names in UTF-8, found {ascii(file)}; "
@@ -45,9 +45,9 @@ def list_files(folder: Path) -> list[str]:
 
 
 def left_out_before(folder: Path) -> dict[str, str]:
-    """Read what `brain-mri add` left out of a data set, by file, and why.
+    """Read the reason for each file that `brain-mri add` left out of a data set.
 
-    Both are fit to be read, whoever wrote the list.
+    Names and reasons are escaped for printing, as anyone may have written the list.
 
     Raises:
         InputError: the list is malformed.
@@ -62,14 +62,14 @@ def left_out_before(folder: Path) -> dict[str, str]:
 
 
 def poses_as_image(folder: Path) -> bool:
-    """Say whether a folder is named as an image is, and holds no file."""
+    """Return whether a folder is named like an image and holds no file."""
     if folder.suffix.lower() not in SUFFIXES:
         return False
     return not any(path.is_symlink() or not path.is_dir() for path in folder.rglob("*"))
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Say whether a link leads out of `folder`, other than into a cache of DVC.
+    """Return whether a link leads out of `folder`, other than into a DVC cache.
 
     `dvc config cache.type symlink` makes each file a link into the cache.
     """
@@ -80,9 +80,9 @@ def leads_out(path: Path, folder: Path) -> bool:
 
 
 def odd(path: Path, folder: Path) -> str:
-    """Say why an entry of `folder` is no file to open, or nothing."""
+    """Return why an entry of `folder` is not a readable file; "" if it is."""
     try:
-        mode = path.stat().st_mode  # of what a link leads to
+        mode = path.stat().st_mode  # of the target, if it is a link
     except FileNotFoundError:
         return "a broken link"
     except OSError as error:

@@ -12,7 +12,7 @@ from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import Row, read_rows
 
 COLUMNS = ("file", "group", "box", "exclude", "reason")
-MAX_LISTED = 10  # unknown files in an error
+MAX_LISTED = 10  # unknown files in an error message
 
 Corners = tuple[int, int, int, int]
 
@@ -22,9 +22,9 @@ class Decision:
     """Hold what a person decided about one file.
 
     where: file and line of the decision, for errors.
-    group: what its files share, as a patient's number; "" for none.
-    box: x0, y0, x1, y1 in px of the whole image, half-open; None for the one found.
-    excluded: why the file is left out; "" for a file that is not.
+    group: a key that its files share, such as a patient's number; "" for none.
+    box: x0, y0, x1, y1 in px of the whole image, half-open; None for the detected box.
+    excluded: why the file is excluded; "" if it is not.
     """
 
     where: str
@@ -34,11 +34,11 @@ class Decision:
 
 
 def read(path: Path) -> dict[str, Decision]:
-    """Read the decisions, by file: its path below the data set's folder.
+    """Read the decisions, by file path below the data set's folder.
 
     Raises:
-        InputError: a column, a box or an exclusion is malformed, a row decides
-            nothing, or a file stands there twice.
+        InputError: a column, a box or an exclusion is malformed, a row has no
+            decision, or a file has two rows.
     """
     decisions: dict[str, Decision] = {}
     for row in read_rows(path, COLUMNS):
@@ -47,8 +47,8 @@ def read(path: Path) -> dict[str, Decision]:
             raise InputError(f"{row.where}: expected a file's name, found none")
         if file in decisions:
             raise InputError(
-                f"{row.where}: {printable(file)} was decided about in "
-                f"{decisions[file].where} already; expected one row a file"
+                f"{row.where}: {printable(file)} already has a row: "
+                f"{decisions[file].where}; expected one row per file"
             )
         decisions[file] = _decision(row)
     return decisions
@@ -57,14 +57,15 @@ def read(path: Path) -> dict[str, Decision]:
 def by_file(
     decisions: Mapping[str, Decision], files: Collection[str]
 ) -> dict[str, Decision]:
-    """Return the decisions by the names that the files have.
+    """Return the decisions by the names of the files in the data set.
 
-    Systems differ in whether an accent is a letter's part or a sign of its own, so that
-    where no file has just the name that was typed, the one that looks the same counts.
+    Systems store an accented letter as one or two code points (Unicode NFC or NFD). If
+    no file has exactly the name in the table, the one file that looks the same is used.
 
     Raises:
-        InputError: a decision is about no file, or about one that has another; the
-            first ten are named with their lines and the likeliest files.
+        InputError: a decision is about an unknown file, or about a file with another
+            decision; the message names the first ten with their lines and the most
+            similar files.
     """
     looks = Counter(map(_composed, files))
     alike = {look: file for file in files if looks[look := _composed(file)] == 1}
@@ -90,10 +91,10 @@ def by_file(
 
 
 def check_box(decision: Decision, width: int, height: int) -> None:
-    """Refuse a box that does not fit its image, of that size in px.
+    """Check that a box lies within its image of `width` x `height` px.
 
     Raises:
-        InputError: it reaches out of the image.
+        InputError: the box reaches beyond the image.
     """
     if decision.box and (decision.box[2] > width or decision.box[3] > height):
         raise InputError(
@@ -103,7 +104,7 @@ def check_box(decision: Decision, width: int, height: int) -> None:
 
 
 def written(box: Corners | None) -> str:
-    """Write a box as `x0 y0 x1 y1`; none is empty."""
+    """Write a box as `x0 y0 x1 y1`; None as ""."""
     return " ".join(map(str, box)) if box else ""
 
 
@@ -130,14 +131,14 @@ def _box(where: str, text: str) -> Corners | None:
         if x0 < x1 and y0 < y1:
             return x0, y0, x1, y1
     raise InputError(
-        f"{where}: expected a box as 'x0 y0 x1 y1', whole px of 9 digits at most "
+        f"{where}: expected a box as 'x0 y0 x1 y1', whole px of at most 9 digits "
         f"with x0 < x1 and y0 < y1, found {text[:60]!r}"
     )
 
 
 def _excluded(row: Row) -> str:
     answer = row.cells["exclude"].lower()
-    reason = " ".join(row.cells["reason"].split())  # it stands in lines of text
+    reason = " ".join(row.cells["reason"].split())  # shown within one line
     if answer not in ("", "yes"):
         raise InputError(
             f"{row.where}: expected exclude to be 'yes' or empty, found {answer!r}"

@@ -1,8 +1,8 @@
-"""Null baselines: what can be scored without a network, or without the brain.
+"""Null baselines: classifiers without a network, two of them without the pixels.
 
-A network that does not beat them has shown nothing. Each learns from the training part
-and answers for validation and test, as the networks do. All call a tumour from a score
-of 0.5 on, whatever `evaluate.threshold` says, or the majority class would be another.
+A network that does not beat them has shown nothing. Each baseline is fitted on the
+training part and scores validation and test, as the networks do. All use a threshold of
+0.5 whatever `evaluate.threshold` says: another one could change the majority class.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from brain_mri.imaging import outliers
 from brain_mri.imaging.resizing import resize
 
 TREES = 300
-SIDE = 64  # px, of the pictures that `nearest` compares
+SIDE = 64  # px per side of the pictures that `nearest` compares
 
 Features = npt.NDArray[np.floating]
 Scorer = Callable[[Part, Part], npt.NDArray[np.float64]]
@@ -33,12 +33,12 @@ Scorer = Callable[[Part, Part], npt.NDArray[np.float64]]
 def predict(
     parts: Mapping[str, Part], manifest: pd.DataFrame, *, seed: int
 ) -> pd.DataFrame:
-    """Train every baseline on train and let it answer for val and test.
+    """Fit every baseline on train and predict val and test.
 
     Args:
-        parts: train, val and test; images uint8, shape (n, size, size).
+        parts: train, val and test, with images uint8, shape (n, size, size).
         manifest: columns image_id, width, height, bytes, mode, format.
-        seed: of the random forests.
+        seed: seed of the random forests.
 
     Returns:
         A predictions table with a first column `baseline`.
@@ -61,25 +61,26 @@ def predict(
 
 
 def majority(train: Part, part: Part) -> npt.NDArray[np.float64]:
-    """Answer the share of tumours among the training images, whatever the image."""
+    """Score every image by the share of tumours among the training images."""
     return np.full(len(part.index), train.y_true.mean())
 
 
 def nearest(train: Part, part: Part) -> npt.NDArray[np.float64]:
-    """Answer with the class of the nearest training picture, pixel by pixel."""
+    """Return the class of the training picture with the smallest pixel distance."""
     model = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
     model.fit(_small(train.values), train.y_true)
     return model.predict(_small(part.values)).astype(np.float64)
 
 
 def histogram(train: Part, part: Part, seed: int) -> npt.NDArray[np.float64]:
-    """Let a forest see mean, spread and the 10th, 50th, 90th percentile of the grey."""
+    """Score by a random forest on grey mean, spread, 10th, 50th, 90th percentile."""
     return _forest(_five(train.values), train.y_true, _five(part.values), seed)
 
 
 def edges(train: Part, part: Part) -> npt.NDArray[np.float64]:
-    """Let a logistic regression see where edges run: histograms of gradients."""
-    # C is the best of four on grouped folds inside a training part: docs/recipe.md
+    """Score by a logistic regression on histograms of oriented gradients (HOG)."""
+    # C is the best of four in grouped cross-validation on training data:
+    # docs/recipe.md
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=5000))
     if len(np.unique(train.y_true)) == 1:
         return train.y_true[:1].repeat(len(part.index)).astype(np.float64)
@@ -90,7 +91,7 @@ def edges(train: Part, part: Part) -> npt.NDArray[np.float64]:
 def file_facts(
     train: Part, part: Part, manifest: pd.DataFrame, seed: int
 ) -> npt.NDArray[np.float64]:
-    """Let a forest see size, aspect, bytes, mode and format, and no pixel."""
+    """Score by a random forest on size, aspect, bytes, mode and format, no pixels."""
     facts = manifest[manifest["accepted"]].set_index("image_id")
     rows = [facts.loc[packed.index["image_id"]] for packed in (train, part)]
     numbers = [
@@ -109,7 +110,7 @@ def file_facts(
 def _forest(
     seen: Features, y_true: npt.NDArray[np.int64], asked: Features, seed: int
 ) -> npt.NDArray[np.float64]:
-    # leaves of two: single images are learnt by heart
+    # at least two images per leaf, to limit overfitting
     forest = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=seed)
     forest.fit(seen, y_true)
     if len(forest.classes_) == 1:
@@ -119,7 +120,7 @@ def _forest(
 
 def _five(images: npt.NDArray[np.uint8]) -> Features:
     numbers = [(i.mean(), i.std(), *np.percentile(i, (10, 50, 90))) for i in images]
-    # or a branch of a tree might hang on the last bit
+    # rounded, or the last bit could decide a branch of a tree
     return np.array(numbers, np.float64).round(6)
 
 

@@ -1,4 +1,4 @@
-"""Curves of one classifier's scores: ROC, precision-recall, calibration, confusion."""
+"""ROC, precision-recall and calibration curves, confusion rows of one classifier."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from sklearn import metrics
 from brain_mri.evidence import intervals
 from brain_mri.evidence.observations import arrays, one_per_group
 
-DIGITS = 6  # rounding, so that the last bits of another machine do not show
+DIGITS = 6  # hides differences between machines in the last bits
 
 
 def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the ROC curve, each group counted once: columns fpr, tpr, threshold.
 
-    The first threshold is infinite by definition and stands as an empty cell. With one
-    class only there is no curve and no row.
+    The first threshold is infinite by definition and is written as an empty cell. With
+    one class only, the table has no rows.
     """
     rows = one_per_group(predictions)
     if rows["y_true"].nunique() < 2:
@@ -30,9 +30,9 @@ def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
 def pr_points(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the precision-recall curve, each group counted once.
 
-    Columns recall and precision; no row where a class is missing. It begins at recall
-    0 with the precision of the highest scores; scikit-learn's 1 there belongs to no
-    threshold and would draw a cliff where the highest scores are wrong.
+    Columns recall and precision; no rows if a class is missing. At recall 0 the
+    precision is that of the highest scores. scikit-learn's 1 there belongs to no
+    threshold and would draw a drop where the highest scores are wrong.
     """
     y_true, y_score = arrays(predictions)
     if len(np.unique(y_true)) < 2:
@@ -43,10 +43,10 @@ def pr_points(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Set the mean score against the observed share of tumours, bin by bin.
+    """Return the mean score and the observed share of tumours in each bin.
 
-    Bins are equal ranges of the score: 5, or 10 from 500 groups on; empty ones are
-    left out.
+    Bins are equal ranges of the score: 5 below 500 groups, 10 from 500 on. Empty bins
+    are left out.
 
     Returns:
         Columns n (groups), y_score (mean), observed, low, high (Wilson).
@@ -66,15 +66,15 @@ def calibration(predictions: pd.DataFrame) -> pd.DataFrame:
 def calibration_error(bins: pd.DataFrame) -> float:
     """Return the expected calibration error of the bins that `calibration` made.
 
-    Naeini et al. 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9602. At a few
-    dozen groups it is mostly noise: for a picture, not for a decision.
+    Naeini et al. 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9602. With a
+    few dozen groups it is mostly noise: the chart shows it, no decision uses it.
     """
     gaps = (bins["y_score"] - bins["observed"]).abs()
     return float(np.average(gaps, weights=bins["n"])) if len(bins) else float("nan")
 
 
 def confusion_rows(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return columns actual and predicted, class names, a row for each group."""
+    """Return columns actual and predicted, class names, one row per group."""
     rows = one_per_group(predictions)
     names = dict(enumerate(classes))
     return pd.DataFrame(

@@ -1,7 +1,6 @@
-"""Confidence intervals: of proportions and what is made of them, of AUROC, of Brier.
+"""Confidence intervals of proportions, their combinations, AUROC and Brier score.
 
-The formulas stand in docs/method.md with their sources. Everything takes and returns
-arrays; what is undefined is NaN.
+The formulas and their sources are in docs/method.md. Undefined values are NaN.
 """
 
 import numpy as np
@@ -11,8 +10,8 @@ from scipy.stats import norm, rankdata, t
 
 LEVEL = 0.95
 Z = float(norm.ppf((1 + LEVEL) / 2))
-# Cases of a class, below which DeLong's variance is too rough for an interval; how
-# rough above, where one class is rare, is in benchmarks/README.md.
+# With fewer cases of a class, DeLong's variance is too rough for an interval;
+# benchmarks/README.md shows its coverage where one class is rare.
 FEWEST_OF_A_CLASS = 5
 
 Floats = npt.NDArray[np.float64]
@@ -34,7 +33,7 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike) -> Limits:
     centre = (p + Z**2 / (2 * total)) / (1 + Z**2 / total)
     half = np.sqrt(p * (1 - p) / total + Z**2 / (4 * total**2)) * Z
     half = half / (1 + Z**2 / total)
-    # exactly 0 and 1 at the ends, where the sum is so but for the last bit
+    # exactly 0 and 1 at the ends, where rounding leaves an error in the last bit
     low = np.where(k == 0, 0 * total, centre - half)
     high = np.where(k == total, 1.0, centre + half)
     return low, high
@@ -45,10 +44,10 @@ def balanced_accuracy(
 ) -> Limits:
     """Return the interval of the mean of sensitivity and specificity.
 
-    That of Agresti & Caffo 2000, doi:10.1080/00031305.2000.10474560, for two
-    independent proportions: one right and one wrong answer more in each class, then
-    the normal law; cut to 0 and 1. Wilson's limits of both, joined (MOVER), hold too
-    little here (benchmarks/README.md). NaN where a class is missing.
+    Agresti & Caffo 2000, doi:10.1080/00031305.2000.10474560, for two independent
+    proportions: add one right and one wrong answer to each class, then use the normal
+    approximation; cut to 0 and 1. Combined Wilson limits (MOVER) have too low a
+    coverage here (benchmarks/README.md). NaN where a class is missing.
     """
     rates, variance = [], 0.0
     for right, wrong in ((tp, fn), (tn, fp)):
@@ -62,10 +61,10 @@ def balanced_accuracy(
 
 
 def f1(tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike) -> Limits:
-    """Return the interval of F1, NaN where nothing is a tumour or called one.
+    """Return the interval of F1, NaN if no case is a tumour or called one.
 
     F1 = 2 J / (1 + J) grows with J = tp / (tp + fp + fn), a proportion of the cases
-    that are a tumour or called one: Wilson's limits of J, turned into those of F1.
+    that are a tumour or called one. Wilson's limits of J are converted to F1.
     """
     n = np.asarray(tp, np.float64) + np.asarray(fp) + np.asarray(fn)
     low, high = (2 * limit / (1 + limit) for limit in wilson(tp, n))
@@ -80,7 +79,7 @@ def average_precision(value: float, positives: int) -> tuple[float, float]:
 
     Args:
         value: the average precision.
-        positives: tumours that it rests on.
+        positives: number of tumours.
     """
     if positives < FEWEST_OF_A_CLASS or not 0 < value < 1:
         return np.nan, np.nan
@@ -92,8 +91,8 @@ def average_precision(value: float, positives: int) -> tuple[float, float]:
 def mean_of_shares(shares: npt.ArrayLike) -> tuple[float, float]:
     """Return the interval of the mean of numbers in [0, 1], such as a Brier score's.
 
-    Student's, on the logit scale, where limits stay within 0 and 1. NaN where the
-    numbers do not vary, and with fewer than five.
+    Student's t interval on the logit scale, where limits stay within 0 and 1. NaN if
+    the numbers do not vary or are fewer than five.
     """
     values = np.asarray(shares, np.float64)
     n = len(values)
@@ -115,11 +114,12 @@ def paired_difference(
     """Return Newcombe's interval of second minus first proportion, on the same cases.
 
     Method 10 of Newcombe 1998, Statistics in Medicine 17:2635-2650, PMID 9839354: the
-    Wilson limits of both proportions, joined by their correlation, which is corrected
-    for continuity. NaN where there is no case.
+    Wilson limits of both proportions, combined by their correlation, with a continuity
+    correction. NaN where there is no case.
 
     Args:
-        both: how many cases both got right; first_only, second_only, neither likewise.
+        both: number of cases that both got right; first_only, second_only and neither
+            likewise.
     """
     a, b, c, d = (
         np.asarray(x, np.float64) for x in (both, second_only, first_only, neither)
@@ -136,9 +136,9 @@ def paired_difference(
 
 
 def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return the AUROC of each of k classifiers, and the covariance of these.
+    """Return the AUROC of each of k classifiers and the covariance matrix.
 
-    DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595, by the mid-ranks of Sun
+    DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595, with the mid-ranks of Sun
     & Xu 2014, doi:10.1109/LSP.2014.2337313.
 
     Args:
@@ -146,8 +146,8 @@ def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floa
         y_scores: shape (k, n), higher means class 1.
 
     Returns:
-        Shapes (k,) and (k, k). The AUROC is NaN without both classes, the covariance
-        without two cases of each.
+        Shapes (k,) and (k, k). The AUROC is NaN without both classes; the covariance
+        is NaN without two cases of each class.
     """
     positive = np.asarray(y_true) == 1
     scores = np.atleast_2d(np.asarray(y_scores, np.float64))
@@ -156,7 +156,7 @@ def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floa
     if not m or not n:
         return np.full(k, np.nan), np.full((k, k), np.nan)
     overall = rankdata(scores, axis=1)
-    # the share of the other class that each case is ranked above, ties a half
+    # share of the other class that a tumour is above, another case below; ties a half
     above_negatives = (overall[:, positive] - rankdata(scores[:, positive], axis=1)) / n
     below_positives = (
         1 - (overall[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m
@@ -169,11 +169,11 @@ def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floa
 
 
 def auroc(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[float, float, float]:
-    """Return an AUROC and its interval: DeLong's variance on the logit scale.
+    """Return an AUROC and its interval, by DeLong's variance on the logit scale.
 
     On that scale the limits stay within 0 and 1 (Pepe 2003, The Statistical Evaluation
-    of Medical Tests, 5.2). They are NaN where DeLong's variance is 0, at perfect
-    separation or with all scores equal, and with fewer than five cases of a class.
+    of Medical Tests, 5.2). They are NaN if DeLong's variance is 0 (perfect separation,
+    or all scores equal) and with fewer than five cases of a class.
     """
     aurocs, covariance = delong(y_true, y_score)
     value, variance = float(aurocs[0]), float(covariance[0, 0])
@@ -189,8 +189,8 @@ def auroc_difference(
 ) -> tuple[float, float, float, float]:
     """Return the second AUROC minus the first, its interval and two-sided p.
 
-    DeLong's test on the same cases. Interval and p are NaN where the variance of the
-    difference is 0, and with fewer than five cases of a class.
+    DeLong's test on the same cases. Interval and p are NaN if the variance of the
+    difference is 0 or a class has fewer than five cases.
     """
     aurocs, cov = delong(y_true, np.stack([np.asarray(first), np.asarray(second)]))
     difference = float(aurocs[1] - aurocs[0])
@@ -210,7 +210,7 @@ def _too_few(y_true: npt.ArrayLike) -> bool:
 
 
 def _correlation(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
-    """Return phi of the paired table, its numerator corrected where positive."""
+    """Return phi of the paired table, with the continuity correction if positive."""
     cross = a * d - b * c
     n = a + b + c + d
     numerator = np.where(cross > 0, np.maximum(cross - n / 2, 0), cross)

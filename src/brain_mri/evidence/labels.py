@@ -1,4 +1,4 @@
-"""What to call networks, null baselines and metrics, and how to write a difference."""
+"""Display names of networks, null baselines and metrics; format of differences."""
 
 BASELINES = {
     "majority": "Null: majority class",
@@ -17,8 +17,8 @@ METRICS = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
     "average_precision": "average precision",
-    "brier": "Brier score (low is good)",
-    "log_loss": "log loss (low is good)",
+    "brier": "Brier score (lower is better)",
+    "log_loss": "log loss (lower is better)",
     "sensitivity_at_specificity_90": "for specificity ≥ 0.90: sensitivity",
     "specificity_at_specificity_90": "for specificity ≥ 0.90: specificity reached",
     "sensitivity_at_sensitivity_90": "for sensitivity ≥ 0.90: sensitivity reached",
@@ -27,13 +27,13 @@ METRICS = {
 
 
 def networks(weights: str) -> dict[str, str]:
-    """Return what to call the two models, given where VGG-16's weights come from."""
+    """Return the display names of the two models for a source of VGG-16's weights."""
     pretrained = "ImageNet" if weights == "imagenet" else "random convolutions"
     return {"scratch": "CNN from scratch", "vgg": f"VGG-16, {pretrained}"}
 
 
 def signed(value: float | None) -> str:
-    """Write a difference with two digits, or as many as tell it from 0."""
+    """Format a difference with 2 decimals, or 3 or 6 if fewer would read as 0."""
     if value is None:
         return "undefined"
     text = next(

@@ -1,4 +1,4 @@
-"""Read predictions and reduce them to observations: one image for each group."""
+"""Read predictions and reduce them to observations: one image per group."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ TRAINED = ("train",)
 
 
 def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Keep the image that stands for its group: the one that the group is named after.
+    """Keep the image that represents its group: the one that the group is named after.
 
-    Copies of one scan are one observation; counted as several they would make every
-    interval too narrow.
+    Copies of one scan are one observation. Counting each copy would make every interval
+    too narrow.
 
     Args:
         predictions: columns image_id and group.
@@ -30,7 +30,7 @@ def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
 def arrays(
     predictions: pd.DataFrame,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return y_true and y_score, one of each a group, shape (n groups,)."""
+    """Return y_true and y_score, one value per group, shape (n groups,)."""
     rows = one_per_group(predictions)
     return (
         rows["y_true"].to_numpy(dtype=np.int64),
@@ -39,22 +39,22 @@ def arrays(
 
 
 def read(path: Path, parts: Sequence[str] = EVALUATED) -> pd.DataFrame:
-    """Read a predictions file, which a person may have edited, and check it.
+    """Read and check a predictions file, which a person may have edited.
 
     Args:
         path: the file.
-        parts: those that it may be about.
+        parts: the parts that it may contain.
 
     Raises:
-        InputError: the file is missing; a column is missing; a label or score is out
-            of range or no number; an image stands there twice; a group lies in both
-            parts, or lacks the image that it is named after.
+        InputError: the file or a column is missing; a label or score is out of range or
+            not a number; an image is listed twice; a group lies in two parts, or lacks
+            the image that it is named after.
     """
     return _checked(tables.read_csv(path), path, parts)
 
 
 def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
-    """Read the predictions of the null baselines, by name, checked as `read` does."""
+    """Read and check the predictions of the null baselines, by name."""
     together = tables.read_csv(path)
     if "baseline" not in together:
         raise InputError(f"{path}: expected a column 'baseline', found none")
@@ -68,7 +68,7 @@ def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
 
 
 def miscalled(predictions: pd.DataFrame, threshold: float) -> list[str]:
-    """Name the images that are not called what their score says at the threshold."""
+    """Return a message for each image whose y_pred contradicts score and threshold."""
     called = (predictions["y_score"] >= threshold).astype(int)
     odd = predictions[predictions["y_pred"] != called]
     return [
@@ -80,7 +80,7 @@ def miscalled(predictions: pd.DataFrame, threshold: float) -> list[str]:
 def _checked(
     predictions: pd.DataFrame, path: Path, parts: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the predictions with numbers as numbers, however they were written."""
+    """Check the predictions and return them with numeric columns as numbers."""
     _check_filled(predictions, path)
     numbers = predictions.assign(
         **{
@@ -94,7 +94,7 @@ def _checked(
     ).items():
         odd = predictions[~numbers[column].isin(allowed)]
         _refuse(odd, column, " or ".join(map(str, allowed)), path)
-    odd = predictions[~numbers["y_score"].between(0, 1)]  # NaN is not between either
+    odd = predictions[~numbers["y_score"].between(0, 1)]  # also true of NaN
     _refuse(odd, "y_score", "a number from 0 to 1", path)
     _check_groups(numbers, path)
     return numbers.astype({"y_true": int, "y_score": float, "y_pred": int})
@@ -105,7 +105,7 @@ def _check_filled(predictions: pd.DataFrame, path: Path) -> None:
     if missing:
         raise InputError(f"{path}: expected a column {missing[0]!r}, found none")
     if predictions.empty:
-        raise InputError(f"{path}: expected a row an image, found none")
+        raise InputError(f"{path}: expected one row per image, found none")
 
 
 def _refuse(odd: pd.DataFrame, column: str, expected: str, path: Path) -> None:
@@ -119,7 +119,7 @@ def _refuse(odd: pd.DataFrame, column: str, expected: str, path: Path) -> None:
 def _check_groups(predictions: pd.DataFrame, path: Path) -> None:
     twice = predictions["image_id"][predictions["image_id"].duplicated()]
     if len(twice):
-        raise InputError(f"{path}: image {twice.iloc[0]} stands there twice")
+        raise InputError(f"{path}: image {twice.iloc[0]} is listed twice")
     parts = predictions.groupby("group")["part"].nunique()
     if (parts > 1).any():
         raise InputError(
@@ -129,6 +129,6 @@ def _check_groups(predictions: pd.DataFrame, path: Path) -> None:
     lost = predictions[~predictions["group"].isin(standing)]
     if len(lost):
         raise InputError(
-            f"{path}: group {lost['group'].iloc[0]} lacks the image that it is named "
-            "after, which stands for it"
+            f"{path}: group {lost['group'].iloc[0]} lacks the image of the same id, "
+            "which represents it"
         )

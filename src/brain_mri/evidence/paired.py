@@ -7,11 +7,11 @@ from scipy.stats import binom, binomtest
 from brain_mri.evidence import intervals
 from brain_mri.evidence.scoring import Scores, defined, rounded
 
-Right = npt.NDArray[np.bool_]  # of each group, whether a classifier is right
+Right = npt.NDArray[np.bool_]  # for each group, whether a classifier is right
 
 
 def paired_counts(first: Right, second: Right) -> dict[str, int]:
-    """Count the groups by which of scratch and vgg classified them right."""
+    """Count the groups that both, only scratch, only vgg or neither got right."""
     both, first_only, second_only, neither = _cells(first, second)
     return {
         "both_right": both,
@@ -22,7 +22,7 @@ def paired_counts(first: Right, second: Right) -> dict[str, int]:
 
 
 def accuracy_difference(first: Right, second: Right) -> Scores:
-    """Return the second accuracy minus the first, and Newcombe's paired interval."""
+    """Return the second accuracy minus the first with Newcombe's paired interval."""
     low, high = intervals.paired_difference(*_cells(first, second))
     difference = second.mean() - first.mean() if len(first) else np.nan
     values = {"difference": difference, "low": low, "high": high}
@@ -32,18 +32,18 @@ def accuracy_difference(first: Right, second: Right) -> Scores:
 def mcnemar_exact(first_only: int, second_only: int) -> float:
     """Return the two-sided exact p-value of McNemar's test on the discordant pairs.
 
-    A binomial test of one half (McNemar 1947, doi:10.1007/BF02295996); 1 where the two
-    models never disagree.
+    A binomial test of one half (McNemar 1947, doi:10.1007/BF02295996); 1 if the models
+    never disagree.
     """
     n = first_only + second_only
     return float(binomtest(first_only, n).pvalue) if n else 1.0
 
 
 def mcnemar_mid(first_only: int, second_only: int) -> float:
-    """Return the two-sided mid-p of McNemar's test: what is observed counts half.
+    """Return the two-sided mid-p of McNemar's test: the observed outcome counts half.
 
-    Less timid than the exact test, yet it kept its level in the 9595 settings of
-    Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    It is less conservative than the exact test, but kept its level in the 9595 settings
+    of Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
     """
     n = first_only + second_only
     if not n:

@@ -1,4 +1,4 @@
-"""What a number of groups can show at all, whatever the data are."""
+"""Statistical power at a given number of test groups."""
 
 from collections.abc import Callable
 
@@ -7,29 +7,30 @@ import numpy.typing as npt
 
 from brain_mri.evidence import intervals
 
-# Groups; below it there is no verdict: at 11 to 13 two equal models would be told apart
-# in up to 7.1 % of the test parts, from 14 on in 6.1 % at most
-# (tests/test_resolution.py).
+# Fewest groups for a verdict: with 11 to 13, two equal models would be separated in up
+# to 7.1 % of the test parts, from 14 on in 6.1 % at most
+# (tests/evidence/test_power.py).
 FEWEST = 14
-# The slides' accuracies, 21 and 25 of 29: how likely would this many groups show them?
+# The slides' accuracies, 21 and 25 of 29, for which the power is computed.
 SLIDES = (0.724, 0.862)
-DRAWS = 20_000  # of the simulated power: a standard error of 0.0035 at most
+DRAWS = 20_000  # of the simulation; the standard error of the power is 0.0035 at most
 
 Counts = npt.NDArray[np.int64]
 
 
 def resolution(n: int) -> dict[str, float | None]:
-    """Say what so many groups can show.
+    """Return the smallest separable difference and the power for n groups.
 
     Returns:
-        smallest_difference: of accuracies, that the verdict could ever call better, all
-            disagreements going one way; None where no difference could.
+        smallest_difference: smallest difference in accuracy that the verdict could
+            separate from 0, if all disagreements favour one model; None if there is
+            none.
         power_slides_independent, power_slides_nested: the probability that the verdict
-            separates accuracies of 0.724 and 0.862, the models erring independently or
-            the better one erring only where the other does. 0 below the fewest groups,
-            where there is no verdict.
+            separates accuracies of 0.724 and 0.862, if the models err independently or
+            the better one errs only where the other does. 0 with fewer groups than
+            FEWEST, where there is no verdict.
         discordance_independent, discordance_nested: the share of groups on which the
-            two then differ.
+            models disagree in each case.
     """
     low, high = SLIDES
     cases = {
@@ -45,9 +46,9 @@ def resolution(n: int) -> dict[str, float | None]:
 
 
 def smallest_difference(n: int) -> float | None:
-    """Return the least k / n that Newcombe's interval sets apart from 0, at best."""
+    """Return the smallest k / n for which Newcombe's interval can exclude 0."""
     for k in range(1, n + 1):
-        both = np.arange(n - k + 1)  # however the rest is shared out
+        both = np.arange(n - k + 1)  # every way to divide the other groups
         low, _ = intervals.paired_difference(both, 0 * both, k + 0 * both, n - k - both)
         if (low > 0).any():
             return round(k / n, 6)
@@ -60,15 +61,15 @@ def power(
     second_only: float,
     separates: Callable[[Counts], npt.NDArray[np.bool_]] | None = None,
 ) -> float:
-    """Simulate how often n groups would separate two models, to two digits.
+    """Simulate how often n groups would separate two models, to 2 decimals.
 
     Args:
-        n: groups.
-        first_only: probability that only the first is right on a group.
-        second_only: that only the second is; both are right with 0.724 less
-            `first_only`.
-        separates: the rule, from counts of shape (draws, 4) in the order both, first
-            only, second only, neither; the verdict's where None.
+        n: number of groups.
+        first_only: probability that only the first model is right on a group.
+        second_only: probability that only the second is right; that of both is 0.724
+            minus `first_only`.
+        separates: the decision rule on counts of shape (draws, 4), in the order both,
+            first only, second only, neither; None for the rule of the verdict.
     """
     both = SLIDES[0] - first_only
     cells = (both, first_only, second_only, 1 - both - first_only - second_only)

@@ -1,8 +1,8 @@
-"""Calibrate scores by one number: the temperature that divides their logits.
+"""Calibrate scores by a temperature that divides their logits.
 
-Guo, Pleiss, Sun & Weinberger 2017, https://arxiv.org/abs/1706.04599. Above 1 it makes
-an over-confident network less sure. No score passes another or 0.5, so neither the ROC
-AUC nor a decision at 0.5 changes.
+Guo, Pleiss, Sun & Weinberger 2017, https://arxiv.org/abs/1706.04599. A temperature
+above 1 makes an over-confident network less confident. The order of the scores stays
+and no score crosses 0.5, so neither the ROC AUC nor a decision at 0.5 changes.
 """
 
 import numpy as np
@@ -13,22 +13,22 @@ from scipy.special import expit, logit
 
 from brain_mri.evidence.observations import arrays
 
-LIMITS = (0.05, 20.0)  # of a temperature; a perfect separation would ask for 0
+LIMITS = (0.05, 20.0)  # of a temperature; perfect separation would push it to 0
 DIGITS = 4
-SURE = 1e-7  # float32 cannot say 1 - 1e-8
+SURE = 1e-7  # float32 cannot hold 1 - 1e-8
 
 Floats = npt.NDArray[np.float64]
 
 
 def fitted(predictions: pd.DataFrame) -> float | None:
-    """Return the temperature that makes the log loss of the validation part least.
+    """Return the temperature that minimises the log loss on the validation part.
 
     Args:
-        predictions: columns image_id, group, part, y_true and y_score, as the network
-            gives them; each group counts once.
+        predictions: columns image_id, group, part, y_true and y_score (uncalibrated);
+            each group counts once.
 
     Returns:
-        Rounded to 4 digits; None where validation lacks a class.
+        The temperature, rounded to 4 decimals; None if validation lacks a class.
     """
     y_true, y_score = arrays(predictions[predictions["part"] == "val"])
     if len(np.unique(y_true)) < 2:
@@ -44,6 +44,6 @@ def fitted(predictions: pd.DataFrame) -> float | None:
 
 
 def divided(y_score: npt.ArrayLike, temperature: float) -> Floats:
-    """Return the scores, in [0, 1], whose logits are divided by a temperature."""
+    """Divide the logits of scores by a temperature; return scores in [0, 1]."""
     clipped = np.clip(np.asarray(y_score, np.float64), SURE, 1 - SURE)
     return np.asarray(expit(logit(clipped) / temperature))

@@ -1,4 +1,4 @@
-"""Say who is better, if any; nothing but the interval of the difference decides."""
+"""Word the verdict, which only the interval of the difference decides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from brain_mri.evidence.power import FEWEST
 from brain_mri.evidence.scoring import Scores
 
 UNDECIDED = ("too few groups", "one class")  # verdicts without a comparison
-UNLEARNED = "did not learn"  # the verdict where a network knows not even its own images
+UNLEARNED = "did not learn"  # the verdict if a network cannot rank its training images
 BLIND = "file_facts"  # the null baseline that the first sentence names
 
 
@@ -22,16 +22,16 @@ def verdict(
     above_blind: Sequence[str] | None,
     weights: str,
 ) -> tuple[str, str]:
-    """Return the verdict in a word and in a sentence.
+    """Return the verdict as a short label and as a sentence.
 
     Args:
-        difference: of the accuracies (vgg minus scratch), low and high.
-        n: groups that it rests on.
-        classes: how many of the two classes are among them.
+        difference: difference of the accuracies (vgg minus scratch), low and high.
+        n: number of test groups.
+        classes: number of classes among the test groups, 0 to 2.
         unlearned: training scores of the networks that did not learn.
-        above_blind: networks shown to be better than file facts; None where file facts
+        above_blind: networks shown to be better than file facts; None if file facts
             were not scored.
-        weights: where VGG-16's come from, imagenet or random.
+        weights: source of VGG-16's weights, imagenet or random.
     """
     if unlearned:
         word, sentence = did_not_learn(unlearned, weights)
@@ -43,13 +43,16 @@ def verdict(
 
 
 def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, str]:
-    """Return the verdict in a word and in a sentence; nothing but the interval decides.
+    """Return label and sentence of the verdict, decided by the interval alone.
 
     Args:
-        difference: difference (vgg minus scratch), low and high.
-        n: groups that it rests on.
-        classes: how many of the two classes are among them.
-        weights: where VGG-16's come from.
+        difference: difference of the accuracies (vgg minus scratch), low and high.
+        n: number of test groups.
+        classes: number of classes among the test groups, 0 to 2.
+        weights: source of VGG-16's weights, imagenet or random.
+
+    Raises:
+        InputError: the difference has no interval.
     """
     names = labels.networks(weights)
     if n < FEWEST:
@@ -58,7 +61,7 @@ def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, 
     if classes < 2:
         return "one class", "No verdict: the test part holds one class only"
     low, high = difference["low"], difference["high"]
-    if low is None or high is None:  # cannot be with a group; NaN must never pass
+    if low is None or high is None:  # cannot happen with a group; guards against NaN
         raise InputError("the difference of the accuracies has no interval")
     numbers = (
         f"difference {signed(difference['difference'])}, 95 % interval {signed(low)} "
@@ -78,11 +81,11 @@ def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, 
 def did_not_learn(
     training: Mapping[str, Mapping[str, Any]], weights: str
 ) -> tuple[str, str]:
-    """Return verdict and sentence where a network did not learn its own images.
+    """Return label and sentence for networks that did not learn their own images.
 
     Args:
-        training: for those networks, what `training_scores` returns.
-        weights: where VGG-16's come from.
+        training: for those networks, the result of `training_scores`.
+        weights: source of VGG-16's weights, imagenet or random.
     """
     called = labels.networks(weights)
     named = []
@@ -100,12 +103,12 @@ def did_not_learn(
 
 
 def beats(difference: Scores) -> bool:
-    """Say whether a network is shown to be better than a null baseline."""
-    return (difference["low"] or 0) > 0  # an interval that is not there beats nothing
+    """Return whether a network is shown to be better than a null baseline."""
+    return (difference["low"] or 0) > 0  # without an interval, nothing is shown
 
 
 def against_file_facts(better: Sequence[str], weights: str) -> str:
-    """Say which networks, if any, are better than file facts, which see no pixel."""
+    """Return the clause that names the networks shown to be better than file facts."""
     names, facts = labels.networks(weights), "file facts, which see no pixel"
     if not better:
         return f"neither is shown to be better than {facts}"

@@ -1,4 +1,4 @@
-"""Keep a part of the data as one memory-mapped array beside its index."""
+"""Store a part of the data as one array beside its index; read it memory-mapped."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Part:
     """Hold one row of `values` for each row of `index`.
 
     values: shape (n, ...); images are uint8 (n, size, size), grey levels 0-255.
-    index: columns image_id, group, y_true (0 = no, 1 = yes), and what a stage adds.
+    index: columns image_id, group, y_true (0 = no, 1 = yes), and others of a stage.
     """
 
     values: npt.NDArray
@@ -27,18 +27,18 @@ class Part:
 
     @property
     def y_true(self) -> npt.NDArray[np.int64]:
-        """Return the true classes, shape (n,), 0 or 1."""
+        """Return the true class labels, shape (n,), 0 or 1."""
         return self.index["y_true"].to_numpy(dtype=np.int64)
 
 
 def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> None:
     """Write rows chunk by chunk, in the order of the index, in bounded memory.
 
-    The file is no memory map while it is written: on a full disk a map kills the
-    process (SIGBUS) without a word.
+    The rows are written as a stream: on a full disk, a memory map would kill the
+    process (SIGBUS) without a message.
 
     Raises:
-        InputError: the disk is full or the folder closed.
+        InputError: the disk is full or the folder not writable.
         ValueError: the chunks hold more or fewer rows than the index, or their shapes
             differ.
     """
@@ -50,19 +50,23 @@ def write(folder: Path, index: pd.DataFrame, chunks: Iterable[npt.NDArray]) -> N
                 shape, dtype = chunk.shape[1:], chunk.dtype
                 _write_header(file, (len(index), *shape), dtype)
             if chunk.shape[1:] != shape:
-                raise ValueError(f"{folder}: shape {shape} expected, {chunk.shape[1:]}")
+                raise ValueError(
+                    f"{folder}: expected shape {shape}, found {chunk.shape[1:]}"
+                )
             file.write(np.ascontiguousarray(chunk, dtype).data)
             rows += len(chunk)
         if shape is None or rows != len(index):
-            raise ValueError(f"{folder}: {len(index)} rows expected, {rows} came")
+            raise ValueError(
+                f"{folder}: expected {len(index)} rows, found {rows} in the chunks"
+            )
 
 
 def read(folder: Path) -> Part:
-    """Open a folder that `write` made; the values stay on disk until they are used.
+    """Open a folder that `write` made; the values are memory-mapped.
 
     Raises:
-        InputError: a file is missing, damaged, or holds Python objects, which would be
-            code; or values and index differ in length.
+        InputError: a file is missing, damaged, or holds pickled objects, which could
+            run code; or values and index differ in length.
     """
     path = folder / "values.npy"
     try:
@@ -74,7 +78,7 @@ def read(folder: Path) -> Part:
     if values.shape[:1] != (len(index),):
         raise InputError(
             f"{path}: expected {len(index)} rows, as in index.csv beside it, "
-            f"found shape {values.shape}; start the stage that wrote it again"
+            f"found shape {values.shape}; run the stage that wrote it again"
         )
     return Part(values, index)
 

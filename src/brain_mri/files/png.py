@@ -13,10 +13,10 @@ from brain_mri.files.writing import writing
 def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write `image`, (height, width) or (height, width, 3) RGB, as a lossless PNG.
 
-    Same pixels, same bytes. The file appears under its name only when it is whole.
+    The same pixels give the same bytes. The file appears only when it is complete.
 
     Raises:
-        InputError: writing failed; an older file under the name is left as it was.
+        InputError: writing failed; an older file of that name is kept.
     """
     with writing(path) as part:
         Image.fromarray(image).save(part, format="PNG")
@@ -32,6 +32,6 @@ def read_png(path: Path) -> npt.NDArray[np.uint8]:
         with Image.open(path, formats=["PNG"]) as image:
             return np.asarray(image.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:
-        fault = getattr(error, "strerror", None)  # of the system, not of Pillow
+        fault = getattr(error, "strerror", None)  # set by the system, not by Pillow
         reason = f"cannot be read: {fault}" if fault else "damaged image"
         raise InputError(f"{path}: {reason}; `dvc repro` makes it again") from None

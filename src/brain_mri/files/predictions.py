@@ -1,4 +1,4 @@
-"""Lay out predictions as they are kept: a row an image, by image id, no file names."""
+"""Lay out predictions as stored: one row per image, by image id, no file names."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ import pandas as pd
 from brain_mri.errors import InputError
 
 COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
-# The verdict and the null baselines call a tumour from this score on, whatever
-# `evaluate.threshold` says of the networks' tables.
+# Decision threshold of the verdict and the null baselines. `evaluate.threshold` holds
+# for the networks' tables only.
 VERDICT_THRESHOLD = 0.5
 
 
 def rounded(score: float) -> float:
-    """Keep 7 significant digits, as many as float32 has.
+    """Round to 7 significant digits, the precision of float32.
 
-    Fewer decimals would lose a rank among tiny scores.
+    Rounding to few decimals would turn different tiny scores into ties.
     """
     return float(f"{score:.7g}")
 
@@ -27,12 +27,12 @@ def table(
     scores: Mapping[str, npt.NDArray],
     threshold: float,
 ) -> pd.DataFrame:
-    """Lay out predictions as they are kept, without file names.
+    """Lay out predictions as stored, without file names.
 
     Args:
         indexes: image_id, group and y_true of the images of each part.
-        scores: what a model says of these images, shape (n, 1) for each part.
-        threshold: y_score from which an image is called a tumour.
+        scores: scores of these images by one model, shape (n, 1) for each part.
+        threshold: decision threshold; y_pred is 1 from this y_score on.
 
     Returns:
         Columns image_id, group, part, y_true, y_score (`rounded`) and y_pred, sorted by

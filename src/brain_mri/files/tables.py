@@ -10,7 +10,6 @@ import pandas as pd
 from brain_mri.errors import InputError
 from brain_mri.files.writing import writing
 
-
 TEXT = (  # columns that are text, also where all of them look like numbers
     "image_id",
     "group",

@@ -1,4 +1,4 @@
-"""Read a small table that a person may have edited, so that errors name the line."""
+"""Read small tables that users edit; errors name the line."""
 
 import csv
 from collections.abc import Sequence
@@ -10,24 +10,25 @@ from brain_mri.errors import InputError, printable
 
 @dataclass(frozen=True)
 class Row:
-    """Hold the cells of a row by column, and where it stands: file and line."""
+    """Hold the cells of a row by column, and its file and line."""
 
     where: str
     cells: dict[str, str]
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
-    """Read the rows of a CSV file with just these columns; empty rows are skipped.
+    """Read the rows of a CSV file with exactly these columns; empty rows are skipped.
 
-    Blanks round a cell are taken off, but for the first column: it holds a name.
+    Cells are stripped of surrounding blanks, except in the first column, where blanks
+    may belong to a name.
 
     Raises:
-        InputError: the file is missing, is no UTF-8 or no CSV; its columns are others;
-            a row has more or fewer cells.
+        InputError: the file is missing, not UTF-8 or not CSV; its columns differ; a
+            row has more or fewer cells.
     """
     rows = []
     try:
-        # utf-8-sig: spreadsheets begin a file with a byte order mark
+        # utf-8-sig: spreadsheet programs may add a byte order mark
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             _check_columns(path, next(reader, []), columns)
@@ -39,7 +40,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected UTF-8 text; save it so") from error
+        raise InputError(f"{path}: expected UTF-8 text; save it as UTF-8") from error
     except csv.Error as error:
         where = f"{path}, line {reader.line_num}"
         raise InputError(
@@ -60,7 +61,7 @@ def _row(where: str, cells: Sequence[str], columns: Sequence[str]) -> Row:
     if len(cells) != len(columns):
         raise InputError(
             f"{where}: expected {len(columns)} cells ({','.join(columns)}), found "
-            f"{len(cells)}; a cell with a comma in it stands in double quotes"
+            f"{len(cells)}; put a cell that contains a comma in double quotes"
         )
     first, *rest = cells
     return Row(where, dict(zip(columns, [first, *map(str.strip, rest)], strict=True)))

@@ -1,6 +1,6 @@
-"""Keep the numbers of a network as one float32 vector in a .npy file.
+"""Store the weights of a network as one float32 vector in a .npy file.
 
-Such a file holds no clock, no name and no link, so the same numbers are the same bytes.
+The file holds no timestamp, name or link, so the same numbers give the same bytes.
 """
 
 import io
@@ -16,12 +16,12 @@ Vector = npt.NDArray[np.float32]
 
 
 def write(path: Path, vector: Vector) -> None:
-    """Write a vector, shape (n,), whole or not at all.
+    """Write a vector, shape (n,), completely or not at all.
 
     Raises:
-        InputError: the disk is full or the folder closed.
+        InputError: the disk is full or the folder not writable.
     """
-    content = io.BytesIO()  # a full disk then has a number, which NumPy would hide
+    content = io.BytesIO()  # NumPy would hide the errno of a full disk
     np.save(content, np.ascontiguousarray(vector, "<f4"))
     with writing(path) as part:
         part.write_bytes(content.getbuffer())
@@ -31,11 +31,11 @@ def read(path: Path, count: int) -> Vector:
     """Read a vector of `count` numbers.
 
     Raises:
-        InputError: the file is missing, damaged, holds Python objects, which would be
-            code, or another count or type of numbers.
+        InputError: the file is missing or damaged, or holds pickled objects, which
+            could run code, or another count or type of numbers.
     """
     try:
-        # a map: a damaged header that promises more numbers asks for no memory
+        # memory-mapped: a damaged header with a huge count allocates no memory
         vector = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header may make NumPy raise anything
         reason = " ".join(str(error).split())[:200]
@@ -43,6 +43,6 @@ def read(path: Path, count: int) -> Vector:
     if vector.shape != (count,) or vector.dtype != np.float32:
         raise InputError(
             f"{path}: expected {count:,} float32 numbers, found {vector.dtype} of "
-            f"shape {vector.shape}; start the stage that wrote it again"
+            f"shape {vector.shape}; run the stage that wrote it again"
         )
     return np.array(vector)

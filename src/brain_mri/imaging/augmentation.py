@@ -1,9 +1,9 @@
-"""Vary the training images as the slides did, by six operations.
+"""Augment the training images with the six operations of the slides.
 
-Each means what Keras' layer of that name means: RandomFlip, RandomRotation, RandomZoom
-(twice), RandomContrast, RandomBrightness. An image is resampled once for the first
-four, in double precision by SciPy's plain C: OpenCV's warpAffine gave other bytes with
-a processor's wider instructions switched off, and Pillow's transform rounds down.
+Each operation corresponds to a Keras layer: RandomFlip, RandomRotation, RandomZoom
+(twice), RandomContrast, RandomBrightness. The first four are applied in one resampling,
+in double precision by SciPy's plain C. OpenCV's warpAffine gave other bytes when wide
+processor instructions were switched off, and Pillow's transform rounds down.
 """
 
 import hashlib
@@ -20,32 +20,32 @@ from brain_mri.config import Augment
 
 Grey = npt.NDArray[np.uint8]
 
-CHUNK = 2**22  # pixels at once, 256 images of 128 a side, for bounded memory
+CHUNK = 2**22  # pixels per chunk, 256 images of 128 x 128, to bound the memory
 
 
 class Variation(NamedTuple):
-    """What is done to one image, in this order."""
+    """The operations on one image, in this order."""
 
     flip: bool = False  # left to right
     turn: float = 0.0  # radians, counter-clockwise
-    zoom: float = 1.0  # how much is seen, as a multiple of each side; above 1 is out
-    width: float = 1.0  # the same of the width alone; below 1 widens
-    contrast: float = 1.0  # factor of each level's distance from the mean
+    zoom: float = 1.0  # visible extent as a multiple of each side; above 1 zooms out
+    width: float = 1.0  # the same for the width alone; below 1 widens
+    contrast: float = 1.0  # factor on each level's distance from the mean
     brightness: float = 0.0  # grey levels added
 
 
 def augment(
     images: Grey, ids: Sequence[str], copies: int, ranges: Augment, seed: int
 ) -> Iterator[Grey]:
-    """Yield all the originals, then `copies` variants of each, chunk by chunk.
+    """Yield all originals, then `copies` variants of each, chunk by chunk.
 
     Args:
         images: shape (n, size, size), grey levels; may be memory-mapped.
-        ids: the image_id of each.
-        copies: variants of each image, 0 or more.
+        ids: the image_id of each image.
+        copies: number of variants of each image, 0 or more.
         ranges: the largest change by each operation.
-        seed: rules all draws; a variant depends on nothing else but its image, the
-            image_id and its own number.
+        seed: random seed. Besides seed and ranges, a variant depends only on its image,
+            the image_id and its own number.
     """
     size = max(1, CHUNK // images[0].size)
     for variant in range(copies + 1):
@@ -61,7 +61,7 @@ def augment(
 
 
 def variants(index: pd.DataFrame, copies: int) -> pd.DataFrame:
-    """Return the index of what `augment` yields: a column `variant`, 0 = original."""
+    """Return the index of the augmented images: column `variant` is 0 for originals."""
     return pd.concat(
         [index.assign(variant=variant) for variant in range(copies + 1)],
         ignore_index=True,
@@ -69,13 +69,13 @@ def variants(index: pd.DataFrame, copies: int) -> pd.DataFrame:
 
 
 def draw(ranges: Augment, rng: np.random.Generator) -> Variation:
-    """Draw a variation, evenly within the ranges."""
+    """Draw a variation uniformly within the ranges."""
     return Variation(
         flip=rng.random() < 0.5,
         turn=2 * math.pi * rng.uniform(-ranges.rotation, ranges.rotation),
         zoom=1 + rng.uniform(-ranges.zoom, ranges.zoom),
         width=1 - rng.uniform(0, ranges.widening),
-        # gains alone: so Keras 3 draws for a single number, though it documents both
+        # only gains: Keras 3 draws these for a single number, but documents losses too
         contrast=1 + rng.uniform(0, ranges.contrast),
         brightness=255 * rng.uniform(-ranges.brightness, ranges.brightness),
     )
@@ -84,8 +84,8 @@ def draw(ranges: Augment, rng: np.random.Generator) -> Variation:
 def vary(image: Grey, variation: Variation) -> Grey:
     """Apply a variation to an image, shape (rows, columns).
 
-    Levels are interpolated bilinearly. What a turn or a zoom uncovers is black like the
-    background of a scan; Keras' default would mirror pieces of skull into it.
+    Levels are interpolated bilinearly. Areas uncovered by a turn or zoom become black,
+    like the background of a scan; Keras' default would mirror parts of the skull there.
     """
     matrix = sampling(variation)
     centre = (np.array(image.shape) - 1) / 2
@@ -103,9 +103,9 @@ def vary(image: Grey, variation: Variation) -> Grey:
 
 
 def sampling(variation: Variation) -> npt.NDArray[np.float64]:
-    """Return the matrix from a variant's (row, column) to the original's, (2, 2).
+    """Return the matrix, (2, 2), from a variant's (row, column) to the original's.
 
-    Both are counted from the centre of the image, which stays where it is.
+    Coordinates are relative to the image centre, which stays fixed.
     """
     cos, sin = math.cos(variation.turn), math.sin(variation.turn)
     mirror = np.array([[1], [-1 if variation.flip else 1]])

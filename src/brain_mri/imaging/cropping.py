@@ -1,9 +1,10 @@
 """Crop an image to the whole head.
 
-The tighter extreme-point crop (fixed threshold 45, largest contour) cuts more than 5 %
-of a side of the head on 108 of the public set's 253 images, tumour included, and more
-so without a tumour than with one. Here the box is wide when in doubt: skull costs
-nothing, a cut lesion costs the label. All constants were chosen on those 253 images.
+The tighter extreme-point crop (fixed threshold 45, largest contour) cuts off more than
+5 % of a side of the head, sometimes with the tumour, in 108 of the 253 images of the
+public set, and more so in images without a tumour than with one. This crop is wide in
+doubt: extra skull does no harm, but a cut lesion makes the label wrong. All constants
+were chosen on those 253 images.
 """
 
 import math
@@ -17,41 +18,41 @@ from brain_mri.imaging.resizing import longest_side, resize
 
 Grey = npt.NDArray[np.uint8]
 
-# A row or column is frame if uniform and bright: printed pages round the scan.
+# A row or column is frame if it is uniform and bright, like the page around a print.
 FRAME_LEVEL = 200
 FRAME_SPAN = 16
 
-WORK_SIDE = 256  # px of the longest side; makes kernel sizes a share of the head
+WORK_SIDE = 256  # px of the longest side; keeps kernel sizes relative to the image
 
-# Brighter corners are no background: the head fills them.
+# Corners brighter than this are filled by the head and are not background.
 MAX_BACKGROUND = 90
 
-# The threshold lies a quarter of the way from background to Otsu's level, never
-# above the 45 of the extreme-point crop: dark skull (T2, FLAIR) stays in.
+# The threshold lies a quarter of the way from background to Otsu's level, but never
+# above the 45 of the extreme-point crop, so that dark skull (T2, FLAIR) is kept.
 OTSU_SHARE = 0.25
 MIN_CONTRAST = 8
 MAX_THRESHOLD = 45
 
-# Joins scalp and brain over the dark skull, then removes letters and specks. The other
-# way round a thin scalp goes with the specks, which cuts a head in some ten images.
+# Closing joins scalp and brain across the dark skull; then opening removes letters and
+# specks. Opening first would also remove a thin scalp, and cut some ten heads.
 CLOSE_PX = 9
 OPEN_PX = 5
 
-# A smaller find is a part of a head.
+# A smaller region is only part of a head. Shares of the image's area and sides.
 MIN_AREA = 0.08
 MIN_SIDE_SHARE = 0.25
 
-MARGIN = 0.02  # of the box's side
+MARGIN = 0.02  # share of the box's side
 
-# Below it the box hangs on the threshold, so a person should look.
+# Below this the box depends on the threshold, and a person should check it.
 MIN_AGREEMENT = 0.8
 
 
 @dataclass(frozen=True)
 class Box:
-    """Bound columns x0..x1 and rows y0..y1, half-open, in px of the whole image.
+    """Hold columns x0..x1 and rows y0..y1, half-open, in px of the whole image.
 
-    agreement: the IoU, 0..1, with the box that a fixed threshold of 45 gives.
+    agreement: the IoU, 0..1, with the box found at a fixed threshold of 45.
     flags: see `head_box`.
     """
 
@@ -64,7 +65,7 @@ class Box:
 
     @property
     def area(self) -> int:
-        """Count the pixels, 0 where the box is inside out."""
+        """Return the number of pixels; 0 if the box is inverted."""
         return max(0, self.x1 - self.x0) * max(0, self.y1 - self.y0)
 
     @property
@@ -74,7 +75,7 @@ class Box:
 
     @property
     def aspect(self) -> float:
-        """Divide the width by the height."""
+        """Return width / height."""
         return (self.x1 - self.x0) / (self.y1 - self.y0)
 
     def cut(self, grey: Grey) -> Grey:
@@ -85,11 +86,13 @@ class Box:
 def head_box(grey: Grey) -> Box:
     """Find the box of the whole head in an image, uint8 (height, width).
 
-    The flags, in this order, name what a person should look at. A head that reaches the
+    A flag tells a person to check the box; the order is fixed. A head that reaches the
     edge of the image is common and not flagged.
-        frame peeled: a uniform bright frame was left out.
-        frame kept: nothing as large as a head was found, so all was kept.
-        thresholds disagree: the agreement is under 0.8, the box hangs on the threshold.
+        frame peeled: a uniform bright frame was removed.
+        frame kept: no region as large as a head was found, so the whole image was kept,
+            without a peeled frame.
+        thresholds disagree: the agreement is below 0.8; the box depends on the
+            threshold.
     """
     frame = _peel(grey)
     inner = frame.cut(grey)
@@ -111,9 +114,9 @@ def head_box(grey: Grey) -> Box:
 
 
 def corrected(found: Box, corners: str) -> Box:
-    """Return the box that a person gave, as `x0 y0 x1 y1`; none: the one found.
+    """Return the box that a person gave as `x0 y0 x1 y1`, or the found box if empty.
 
-    Its one flag is `box corrected`; the agreement stays that of the box found.
+    Its only flag is `box corrected`; its agreement is that of the found box.
     """
     if not corners:
         return found
@@ -122,7 +125,7 @@ def corrected(found: Box, corners: str) -> Box:
 
 
 def iou(a: Box, b: Box) -> float:
-    """Divide the area two boxes share by the area they cover together: 0..1."""
+    """Return the intersection over union of two boxes, 0..1."""
     shared = Box(
         max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1)
     ).area
@@ -135,7 +138,7 @@ def crop_to_square(grey: Grey, box: Box, image_size: int) -> Grey:
 
 
 def _peel(grey: Grey) -> Box:
-    """Leave out outer rows and columns that are uniform and bright."""
+    """Return the box inside the outer rows and columns that are uniform and bright."""
     rows, cols = (
         np.flatnonzero(
             (grey.min(axis=axis) < FRAME_LEVEL) | (np.ptp(grey, axis=axis) > FRAME_SPAN)
@@ -148,7 +151,7 @@ def _peel(grey: Grey) -> Box:
 
 
 def _threshold(grey: Grey) -> float:
-    """Choose the level above which a pixel is head."""
+    """Choose the grey level above which a pixel belongs to the head."""
     corners = grey[[0, 0, -1, -1], [0, -1, 0, -1]]
     background = float(np.median(corners))
     if background >= MAX_BACKGROUND:
@@ -159,13 +162,13 @@ def _threshold(grey: Grey) -> float:
 
 
 def _find(grey: Grey, threshold: float) -> Box | None:
-    """Bound the largest connected bright region, if it is as large as a head."""
+    """Return the box of the largest bright region, None if smaller than a head."""
     mask = (grey > threshold).astype(np.uint8)
     for operation, side in ((cv2.MORPH_CLOSE, CLOSE_PX), (cv2.MORPH_OPEN, OPEN_PX)):
         kernel = np.ones((side, side), np.uint8)
         mask = np.asarray(cv2.morphologyEx(mask, operation, kernel), np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-    if len(stats) == 1:  # background alone
+    if len(stats) == 1:  # only background
         return None
     x, y, width, height, area = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
     rows, cols = grey.shape
@@ -177,7 +180,7 @@ def _find(grey: Grey, threshold: float) -> Box | None:
 
 
 def _enlarge(found: Box, small: tuple[int, ...], frame: Box) -> Box:
-    """Bring a box found in the small image back to size, with a margin, clipped."""
+    """Scale a box of the small image back, add the margin, and clip it to the frame."""
     scale_x = (frame.x1 - frame.x0) / small[1]
     scale_y = (frame.y1 - frame.y0) / small[0]
     margin_x = MARGIN * (found.x1 - found.x0)

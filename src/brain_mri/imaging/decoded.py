@@ -1,4 +1,4 @@
-"""What every decoder shares: the limits of a file, the result, scaling to 8 bits."""
+"""Shared by all decoders: the limits of a file, the result, scaling to 8 bits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ import numpy.typing as npt
 
 from brain_mri.errors import InputError
 
-# The limits. Each is a property of the file alone, never of time or memory used, so
-# that every computer refuses the same files. Within them a file takes at most about
-# 1.5 s of processor time and 1 GB of memory.
-MIN_SIDE = 16  # px; below it no head can be told from noise
+# Limits of a file. They depend on the file alone and not on time or memory used, so
+# that every computer refuses the same files. A file within the limits takes at most
+# about 1.5 s of processor time and 1 GB of memory.
+MIN_SIDE = 16  # px; a smaller head cannot be told from noise
 MAX_PIXELS = 25_000_000  # a phone's photograph of a film has 24 million
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits a pixel, uncompressed
-MAX_SLOW_BYTES = 8_000_000  # of JPEG 2000, compressed DICOM, what Python decodes
-MAX_SLOW_SAMPLES = 2_000_000  # height * width * channels of what Python decodes
+MAX_SLOW_BYTES = 8_000_000  # JPEG 2000, compressed DICOM, formats decoded in Python
+MAX_SLOW_SAMPLES = 2_000_000  # height * width * channels, formats decoded in Python
 MAX_SCANS = 100  # of a JPEG image; a progressive one has about ten
 MAX_PNM_HEADER = 1000  # bytes; Pillow reads one at a time
-MAX_PNM_COMMENTS = 100  # in pixels as text; Pillow copies the rest for each
-MAX_TIFF_VALUES = 100_000  # tags, or values of one tag: Pillow makes objects of them
+MAX_PNM_COMMENTS = 100  # in text pixels; at each, Pillow copies the rest of the data
+MAX_TIFF_VALUES = 100_000  # tags, or values of one tag; Pillow makes an object of each
 
-BLOCK = 1 << 18  # pixels that are computed in float64 at once
+BLOCK = 1 << 18  # pixels processed in float64 at a time
 
 
 class ImageError(InputError):
-    """Raise for a file that is no usable image; the text is the reason in words."""
+    """Report a file that is not a usable image; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Decoded:
     """Hold one image: `grey` (height, width) in [0, 255], file format and pixel mode.
 
-    patient: equal for files of the same patient within this process, "" where the file
-        names none (see `dicom`).
+    patient: equal for files of the same patient within this process, "" if the file
+        names no patient (see `dicom`).
     """
 
     grey: npt.NDArray[np.uint8]
@@ -43,7 +43,7 @@ class Decoded:
 
 
 def check_size(width: int, height: int) -> None:
-    """Check the size that a header states, before any pixel is decoded.
+    """Check the image size in a header before any pixel is decoded.
 
     Raises:
         ImageError: a side is under 16 px, or there are more than 25 million pixels.
@@ -55,7 +55,7 @@ def check_size(width: int, height: int) -> None:
 
 
 def check_scans(jpeg: bytes) -> None:
-    """Check the number of scans of a JPEG image: each is a pass over all its pixels.
+    """Check the number of scans in a JPEG image; each is a pass over all pixels.
 
     Raises:
         ImageError: there are more than 100.
@@ -69,8 +69,8 @@ def scale_to_8_bits(
 ) -> npt.NDArray[np.uint8]:
     """Scale levels of any depth, (height, width), linearly from `ends` to 0..255.
 
-    Without `ends`, the image's own minimum and maximum are used, as no header says
-    which part of 16 or 32 bits is in use.
+    Without `ends`, the image's own minimum and maximum are used, because no header says
+    which part of a 16- or 32-bit range is in use.
 
     Raises:
         ImageError: a level is NaN or infinite.
@@ -90,9 +90,9 @@ def scale_to_8_bits(
 def apply_by_rows(
     function: Callable[[npt.NDArray], npt.NDArray], levels: npt.NDArray, dtype: type
 ) -> npt.NDArray:
-    """Apply a function of single pixels to (height, width), some rows at a time.
+    """Apply a pixelwise function to an image, (height, width), some rows at a time.
 
-    Its intermediate float64 arrays are then never as large as the image.
+    This bounds the size of its intermediate float64 arrays.
     """
     out: npt.NDArray = np.empty(levels.shape, dtype)
     rows = max(1, BLOCK // levels.shape[1])

@@ -36,42 +36,42 @@ from brain_mri.imaging.decoded import (
     scale_to_8_bits,
 )
 
-# A closed list: Pillow would also run Ghostscript on a file that says it is EPS.
+# A closed list, because Pillow would run Ghostscript on a file that claims to be EPS.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 MAX_LETTERS = 200  # of a decoder's message
 
-# Pillow refuses above twice its limit, and up to there only warns. This holds for
-# pictures inside other files too.
+# Pillow refuses images above twice its limit and only warns below. The limit also
+# applies to images embedded in other files.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 
-# The reason for a refusal says what is wrong with a file; nothing else is printed.
+# The reason for a refusal says what is wrong with a file, so warnings are not printed.
 warnings.filterwarnings("ignore", module=r"PIL\b")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
-with contextlib.suppress(AttributeError, OSError):  # where Pillow comes without libtiff
-    # libtiff prints its errors itself; Pillow's own library holds it.
+with contextlib.suppress(AttributeError, OSError):  # if Pillow lacks libtiff
+    # libtiff, part of Pillow's own library, prints its errors itself.
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def decode(path: Path) -> Decoded:
-    """Decode one file to grey levels by its content, whatever its suffix.
+    """Decode one file to grey levels, by its content and not by its suffix.
 
-    The EXIF orientation is applied, where it can be read, the first frame of an
-    animation taken, alpha composited over black. Colour becomes ITU-R 601 luma, as in
-    Pillow's "L"; of colours in 16 bits the upper 8 count; CMYK goes through RGB as
-    (255 - C) (255 - K) / 255, without a profile; LAB gives its L. Grey of more than 8
-    bits is scaled linearly from its own minimum..maximum to 0..255. For DICOM see
-    `dicom.decode`.
+    The EXIF orientation is applied if it can be read. The first frame of an animation
+    is used. Alpha is composited over black. Colour becomes ITU-R 601 luma, as in
+    Pillow's "L"; 16-bit colour is reduced to its upper 8 bits, CMYK is converted to RGB
+    as (255 - C) (255 - K) / 255 without a colour profile, and LAB gives its L channel.
+    Grey of more than 8 bits is scaled linearly from its own minimum..maximum to 0..255.
+    For DICOM see `dicom.decode`.
 
     Raises:
-        ImageError: The file is empty, damaged, no image, a TIFF of several, beyond a
-            limit in `decoded`, of one flat grey level, or DICOM where pydicom is not
-            installed.
-        InputError: Memory is short, which is no fault of the file.
+        ImageError: The file is empty, damaged, not an image, a TIFF of several images,
+            beyond a limit in `decoded`, of one flat grey level, or DICOM while pydicom
+            is not installed.
+        InputError: There is not enough memory.
     """
     content = _read(path)
     try:
-        # DICOM PS3.10, 7.1: a prefix after a preamble, which may look like TIFF
+        # DICOM PS3.10, 7.1: the prefix follows a preamble that may look like TIFF
         is_dicom = content[128:132] == b"DICM"
         decoded = _dicom(content) if is_dicom else _picture(content)
     except MemoryError:
@@ -85,7 +85,7 @@ def decode(path: Path) -> Decoded:
 
 
 def _read(path: Path) -> bytes:
-    # Whole, so that a length in a damaged header cannot ask for memory.
+    # Read whole, so that a length in a damaged header cannot allocate memory.
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -106,7 +106,7 @@ def _dicom(content: bytes) -> Decoded:
     except ModuleNotFoundError:
         raise ImageError(
             "DICOM, which needs pydicom: pip install -e '.[dicom]', "
-            "then dvc repro -f audit"  # else DVC takes the audit for done
+            "then dvc repro -f audit"  # without -f, DVC would skip the audit
         ) from None
     return dicom.decode(content)
 
@@ -132,18 +132,18 @@ def _picture(content: bytes) -> Decoded:
 
 
 def _check_header(content: bytes) -> None:
-    """Refuse a file that takes Pillow long to open, before Pillow sees it."""
+    """Refuse a file that Pillow opens slowly, before it is passed to Pillow."""
     if content[:2] in (b"II", b"MM"):
         tiff.check_tiff(content)
     if len(content) > MAX_PNM_HEADER and re.match(rb"P[0-6fy]\S{0,4}\s", content):
         head = re.sub(rb"#[^\r\n]*[\r\n]?", b"", content[:MAX_PNM_HEADER])
-        # kind, width, height and maximum; P1 and P4, of one bit, have no maximum
+        # kind, width, height and maximum; P1 and P4 (one bit) have no maximum
         if len(head.split()) < (3 if content[1:2] in b"14" else 4):
             raise ImageError(f"PPM with a header of more than {MAX_PNM_HEADER:,} bytes")
 
 
 def _check_decoder(image: ImageFile.ImageFile, content: bytes) -> None:
-    """Refuse a file whose decoder takes long for few pixels or bytes."""
+    """Refuse a file that is too large for its slow decoder."""
     form, decoder = image.format, image.tile[0][0] if image.tile else ""
     if form == "JPEG2000" and len(content) > MAX_SLOW_BYTES:
         raise ImageError(f"JPEG 2000 of more than {MAX_SLOW_BYTES:,} bytes")
@@ -166,7 +166,7 @@ def _load(image: ImageFile.ImageFile) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if tiff.pixel_type(image.tag_v2) == (8, 2):
             raise tiff.unsupported(image.tag_v2)  # Pillow would read it as unsigned
-        # Keeps Pillow from reading EXIF and XMP that is not used but may be damaged.
+        # Keeps Pillow from reading EXIF and XMP, which are unused and may be damaged.
         image.is_animated = True
         if not isinstance(image.info.get("xmp"), bytes):
             image.info.pop("xmp", None)
@@ -182,21 +182,21 @@ def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, rgba)
-    # By way of RGB, as Pillow has no direct path from CMYK or a palette with alpha.
+    # Via RGB, because Pillow cannot convert CMYK or a palette with alpha directly.
     return np.asarray(image.convert("RGB").convert("L"))
 
 
 def _deep_to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Scale 16 or 32 bits a pixel (modes I, I;16 and F), as a TIFF's tags say."""
+    """Scale 16 or 32 bits a pixel (modes I, I;16 and F), following any TIFF tags."""
     levels, tags = np.asarray(image), getattr(image, "tag_v2", {})
     if image.mode == "I" and tiff.pixel_type(tags) == (32, 1):
-        levels = levels.view(np.uint32)  # Pillow takes them for signed
+        levels = levels.view(np.uint32)  # Pillow reads them as signed
     grey = scale_to_8_bits(levels)
     return 255 - grey if tags.get(tiff.PHOTOMETRIC) == 0 else grey  # white is zero
 
 
 def _upright(grey: npt.NDArray[np.uint8], image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Turn grey levels by the EXIF orientation of `image`, where it can be read."""
+    """Apply the EXIF orientation of `image` to its grey levels, if it can be read."""
     tag = ExifTags.Base.Orientation
     try:
         picture = Image.fromarray(grey)
@@ -204,7 +204,7 @@ def _upright(grey: npt.NDArray[np.uint8], image: Image.Image) -> npt.NDArray[np.
         return np.asarray(ImageOps.exif_transpose(picture))
     except MemoryError:
         raise
-    except Exception:  # damaged EXIF may make Pillow raise anything
+    except Exception:  # Pillow may raise anything on damaged EXIF
         return grey
 
 
@@ -213,7 +213,7 @@ def _unidentified(content: bytes) -> ImageError:
         tiff.check_pixel_type(content)
     except ImageError as error:
         return error
-    except Exception:  # a damaged file may make Pillow raise anything
+    except Exception:  # Pillow may raise anything on a damaged file
         pass
     return ImageError(f"not an image of a known kind ({', '.join(FORMATS)}, DICOM)")
 

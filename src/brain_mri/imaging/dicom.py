@@ -1,7 +1,7 @@
 """Decode one DICOM image; the only patient information kept is a salted hash in memory.
 
-Only the elements in `READ` are read, so that no other can leak. The errors and warnings
-of pydicom may quote the file, so none of their text is passed on.
+Only the elements in `READ` are read, so that no other element can leak. Errors and
+warnings of pydicom may quote the file, so their text is not passed on.
 """
 
 import hashlib
@@ -46,10 +46,10 @@ NEEDED = (
     "PixelRepresentation",
 )
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-# One of a pair is ignored where the other is empty or missing.
+# Both elements of a pair are ignored if one of them is empty or missing.
 PAIRS = (("WindowCenter", "WindowWidth"), ("RescaleSlope", "RescaleIntercept"))
 TABLES = ("ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction")
-COLOURS = ("Red", "Green", "Blue")  # no segmented tables, which may expand a lot
+COLOURS = ("Red", "Green", "Blue")  # not segmented tables, which may expand a lot
 READ = [
     *NEEDED,
     *PIXELS,
@@ -69,10 +69,10 @@ READ = [
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 
-Function = Callable[[npt.NDArray], npt.NDArray]  # of single pixels
+Function = Callable[[npt.NDArray], npt.NDArray]  # pixelwise
 
 # Placeholders for an identifier, in lower case, without spaces and punctuation: a word
-# of absence, a word for the field itself, or both in either order.
+# for absence, a word for the field itself, or both in either order.
 ABSENT = (
     "anon(ym(ous|i[sz]ed)?)?|deidentified|removed|redacted|hidden|private|default|test"
     "|un(known|named|specified|defined|available)|not(known|specified|available|given)"
@@ -81,8 +81,8 @@ ABSENT = (
 FIELD = "(patient|subject|id|name)"
 PLACEHOLDER = f"({ABSENT})?{FIELD}*|{FIELD}+({ABSENT})|0*|x{{2,}}"
 
-# Random in each process and never written: equal hashes mean equal patients within one
-# audit, and no identifier can be tried against them afterwards.
+# Drawn in each process and never written. Equal hashes mean equal patients within one
+# audit, but identifiers cannot be tested against the hashes afterwards.
 _SALT = secrets.token_bytes(32)
 
 warnings.filterwarnings("ignore", module=r"pydicom\b")
@@ -93,12 +93,12 @@ def decode(content: bytes) -> Decoded:
     """Decode a DICOM file of one frame to grey levels.
 
     Stored values go through the modality table or rescale slope and intercept, then
-    through the first VOI table or window, whose range is scaled to 0..255; without
-    either, minimum..maximum of all pixels but padding is. MONOCHROME1 is inverted.
-    Colour becomes luma.
+    through the first VOI table or window. The output range of that table or window is
+    scaled to 0..255; without either, the minimum..maximum of the pixels other than
+    padding is scaled. MONOCHROME1 is inverted. Colour becomes luma.
 
     `patient` is a hash of `PatientID` with a random salt that is kept in memory only,
-    so it can be compared within this process alone. It is "" for a missing identifier
+    so it can be compared only within this process. It is "" for a missing identifier
     and for a placeholder (see `is_placeholder`).
 
     Raises:
@@ -111,14 +111,14 @@ def decode(content: bytes) -> Decoded:
         return _decode(content)
     except (ImageError, MemoryError):
         raise
-    except Exception:  # a damaged file may make pydicom raise anything
+    except Exception:  # pydicom may raise anything on a damaged file
         raise ImageError("damaged DICOM file") from None
 
 
 def is_placeholder(identifier: str) -> bool:
     """Tell whether a patient's identifier is a placeholder.
 
-    It is if, without spaces and punctuation, it is empty, all zeros, two or more X, or
+    Without spaces and punctuation, a placeholder is empty, all zeros, two or more X, or
     a phrase like "Unknown Patient". "1" and "anonymous17" identify a patient.
     """
     plain = re.sub(r"[\W_]", "", identifier.casefold())
@@ -135,7 +135,7 @@ def _decode(content: bytes) -> Decoded:
 
 
 def _check_syntax(content: bytes) -> None:
-    """Check the compression before anything is decompressed, deflated headers too."""
+    """Check the compression before anything is decompressed, even a deflated header."""
     stream = io.BytesIO(content)
     stream.seek(132)
     meta = read_dataset(
@@ -150,7 +150,7 @@ def _check_syntax(content: bytes) -> None:
     except NotImplementedError:
         readable = False
     if not readable:
-        known = syntax.name if syntax.name != str(syntax) else "a way not known"
+        known = syntax.name if syntax.name != str(syntax) else "an unknown kind"
         raise ImageError(f"DICOM compressed as {known}, for which there is no decoder")
     if syntax.is_encapsulated and len(content) > MAX_SLOW_BYTES:
         raise ImageError(
@@ -165,7 +165,7 @@ def _check(data: Dataset) -> None:
     if not any(name in data for name in PIXELS):
         raise ImageError("DICOM without an image")
     for name in NEEDED:
-        # pixels in floating point need the first five only
+        # floating-point pixels need only the first five
         if data.get(name) is None and ("PixelData" in data or name in NEEDED[:5]):
             raise ImageError(f"DICOM without {name}")
     frames = int(data.get("NumberOfFrames") or 1)
@@ -182,7 +182,7 @@ def _check(data: Dataset) -> None:
 
 
 def _check_bits(data: Dataset) -> None:
-    """Refuse levels outside the lower bits, which are the ones that pydicom reads."""
+    """Refuse levels outside the lower bits, the only ones that pydicom reads."""
     if "PixelData" not in data or data.get("HighBit") is None:
         return
     high, stored = int(data.HighBit), int(data.BitsStored)
@@ -200,7 +200,7 @@ def _pixels(data: Dataset) -> npt.NDArray:
     except Exception:
         raise ImageError("DICOM with pixels that are cut short or damaged") from None
     if pixels.shape[:2] != (data.Rows, data.Columns):
-        raise ImageError("DICOM with pixels of another size than it says")
+        raise ImageError("DICOM with pixels of another size than its header states")
     return pixels
 
 
@@ -230,7 +230,7 @@ def _rescaling(data: Dataset) -> Function:
 def _windowing(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
     """Return the VOI transform and the ends of its output range.
 
-    It is the first VOI table if that is whole, or else the window, or else none.
+    The transform is the first VOI table if complete, else the window, else none.
     """
     item = data.VOILUTSequence[0] if data.get("VOILUTSequence") else Dataset()
     if None not in (item.get("LUTDescriptor"), item.get("LUTData")):
@@ -249,8 +249,8 @@ def _windowing(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
 def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]:
     """Return a table as a function of levels, and the range of its stated bits.
 
-    Not left to pydicom, whose indices overflow: they have the type of the entries or
-    of the pixels.
+    pydicom's own look-up is not used, because its indices have the type of the entries
+    or of the pixels and can overflow.
 
     Raises:
         ValueError: there are too few entries, or an entry exceeds the stated bits.
@@ -262,7 +262,7 @@ def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]
         raise ValueError("a table that contradicts its descriptor")
 
     def look_up(levels: npt.NDArray) -> npt.NDArray:
-        # rounded, as a rescaled level of 29 may be a little less as a float
+        # rounded, because a rescaled level of 29 may be slightly less as a float
         nearest = np.rint(levels.astype(np.float64)) - first
         return entries[np.clip(nearest, 0, count - 1).astype(np.intp)]
 
@@ -279,9 +279,9 @@ def _entries(item: Dataset, data: Dataset) -> npt.NDArray:
 def _inner_ends(
     pixels: npt.NDArray, levels: npt.NDArray, data: Dataset
 ) -> tuple[float, float] | None:
-    """Return the extremes of all pixels but padding, None where no padding is stated.
+    """Return the extremes of the pixels other than padding, None without padding.
 
-    Source: DICOM PS3.3, C.7.5.1.1.2: a stored value, or a range including both ends.
+    Padding is a stored value, or a range including both ends: DICOM PS3.3, C.7.5.1.1.2.
     """
     first = data.get("PixelPaddingValue")
     if first is None:
@@ -297,7 +297,7 @@ def _luma(data: Dataset) -> npt.NDArray[np.uint8]:
         bits = int(data.RedPaletteColorLookupTableDescriptor[2])
         colours = apply_color_lut(colours, data)
     if colours.ndim != 3 or colours.shape[2] != 3 or not 8 <= bits <= 16:
-        raise ImageError("DICOM in colours of a form that is not known")
+        raise ImageError("DICOM with colours in a form that is not known")
     upper = (colours >> (bits - 8)).astype(np.uint8)
     return np.asarray(Image.fromarray(upper).convert("L"))
 

@@ -1,7 +1,7 @@
-"""Find writing that is burnt into an image.
+"""Detect text that is burnt into an image.
 
 The constants were chosen on the 253 images of the public set, where a person had named
-the images with writing, so success on that set is no test result.
+the images with text. Results on that set are therefore not out-of-sample.
 """
 
 import cv2
@@ -16,16 +16,16 @@ TEXT_SIDE = 512  # px of the longest side
 STROKE = 9  # px; a wider stroke is anatomy
 STROKE_CONTRAST = 40
 LETTER_HEIGHT = (4, 26)  # px
-LETTER_AREA = 5  # px, of ink
-MAX_STRETCH = 0.36  # of the logarithm of the height: capitals beside small letters
-LETTERS = 3  # in a row
+LETTER_AREA = 5  # px of ink
+MAX_STRETCH = 0.36  # difference of log heights, for capitals beside small letters
+LETTERS = 3  # least number in a row
 
 
 def has_letters(grey: Grey) -> bool:
-    """Say whether letters stand in an image, uint8 (height, width).
+    """Tell whether an image, uint8 (height, width), contains letters.
 
-    Three bright marks as thin as writing, of one height, on one line and close to each
-    other. Dark letters on a bright ground are not found.
+    Letters are three or more bright marks as thin as writing, alike in height, on one
+    line and close to each other. Dark letters on a bright background are not found.
     """
     sized = longest_side(grey, TEXT_SIDE)
     thin = cv2.morphologyEx(sized, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE)))
@@ -35,7 +35,7 @@ def has_letters(grey: Grey) -> bool:
 
 
 def _letters(stats: npt.NDArray) -> npt.NDArray[np.int64]:
-    """Keep the marks that could be letters: columns left, right, bottom, height."""
+    """Return the marks of letter size, with columns left, right, bottom, height."""
     left, top, width, height, area = stats.T.astype(np.int64)
     low, high = LETTER_HEIGHT
     fits = (height >= low) & (height <= high) & (width <= 2 * height)
@@ -44,7 +44,7 @@ def _letters(stats: npt.NDArray) -> npt.NDArray[np.int64]:
 
 
 def _longest_row(marks: npt.NDArray[np.int64]) -> int:
-    """Count the marks of the longest row: one foot, alike in height, side by side."""
+    """Count the marks in the longest row: one baseline, alike in height, small gaps."""
     marks = marks[np.argsort(marks[:, 0], kind="stable")]
     longest = 0
     for foot, height in np.unique(marks[:, 2:], axis=0):

@@ -1,7 +1,7 @@
-"""Measure how unlike the others a crop is, by where its edges run.
+"""Measure how much a crop differs from the others, by the positions of its edges.
 
 The constants were chosen on the 253 images of the public set, where a person had named
-the outliers (docs/method.md), so success on that set is no test result.
+the outliers (docs/method.md). Results on that set are therefore not out-of-sample.
 """
 
 import cv2
@@ -13,49 +13,49 @@ from brain_mri.imaging.resizing import resize
 
 Grey = npt.NDArray[np.uint8]
 
-# Edges, by direction in each cell of the crop.
+# Histogram of edge directions in each cell of the crop.
 EDGE_SIDE = 64  # px
 CELL = 8  # px
 DIRECTIONS = 8
-NOISE = 20.0  # a cell with weaker edges counts as nearly none
+NOISE = 20.0  # a cell with much weaker edges has hardly any weight
 
-# The crop is stretched to a square, so the width to height of the head counts apart.
+# The crop is stretched to a square, so the head's aspect ratio is a separate feature.
 ASPECT_WEIGHT = 15.0
 
 NEIGHBOURS = 5
-FENCE = 1.5  # of the interquartile range above the upper quartile: Tukey 1977
+FENCE = 1.5  # interquartile ranges above the upper quartile (Tukey 1977)
 
 
 def features(crop: Grey, aspect: float) -> npt.NDArray[np.float32]:
-    """Describe where the edges of a crop run and how wide the head is.
+    """Compute the features of a crop: its edges and the aspect ratio of the head.
 
     Args:
         crop: the square crop.
-        aspect: of the box that was cut out, width / height.
+        aspect: width / height of the box that was cut out.
 
     Returns:
-        What `edges` returns and the weighted logarithm of the aspect: shape (513,).
+        The output of `edges`, then the weighted logarithm of the aspect: shape (513,).
     """
     shape = np.float32(ASPECT_WEIGHT * np.log(aspect))
     return np.append(edges(crop), shape).astype(np.float32)
 
 
 def edges(crop: Grey) -> npt.NDArray[np.float32]:
-    """Describe where the edges of a square crop run.
+    """Compute the histogram of oriented gradients of a square crop.
 
-    A histogram of oriented gradients: Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177.
+    Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177.
 
     Returns:
-        Strength by cell and direction, of unit length in each cell, shape (512,).
+        Edge strength by cell and direction, normalised in each cell, shape (512,).
     """
     small = resize(crop, EDGE_SIDE, EDGE_SIDE)
     dx, dy = (
         cv2.Sobel(small.astype(np.float32), cv2.CV_32F, *order)
         for order in ((1, 0), (0, 1))
     )
-    # An edge has no sign. Upright, level and diagonal edges lie in the middle of a
-    # direction: the borders have irrational slopes, so whole numbers never hit them and
-    # no direction hangs on the last bit of a processor.
+    # Edges have no sign. Vertical, horizontal and diagonal edges lie in the middle of a
+    # bin. The slopes of the bin borders are irrational: integer gradients never lie on
+    # a border, so the rounding of a processor cannot change the bin.
     turn = np.arctan2(dy.astype(np.float64), dx.astype(np.float64)) / np.pi
     direction = np.floor(turn * DIRECTIONS + 0.5).astype(int) % DIRECTIONS
     rows, cols = np.indices(small.shape) // CELL
@@ -68,22 +68,22 @@ def edges(crop: Grey) -> npt.NDArray[np.float32]:
 def distances(
     described: npt.NDArray[np.float32], groups: npt.NDArray
 ) -> npt.NDArray[np.float64]:
-    """Return the mean distance of each image to the five nearest of other groups.
+    """Return the mean distance of each image to its five nearest in other groups.
 
-    A group stands by its first image, so that copies of one odd scan do not keep each
-    other company. With five groups or fewer there is nothing to be unlike: zeros.
+    Each group is represented by its first image, so that copies of one scan count once.
+    With five groups or fewer all distances are 0.
 
     Args:
         described: `features` of every image, shape (n, d).
-        groups: of every image, shape (n,).
+        groups: group of every image, shape (n,).
     """
     names, first = np.unique(groups, return_index=True)
     if len(names) <= NEIGHBOURS:
         return np.zeros(len(groups))
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute")
-    exact = described.astype(np.float64)  # or a flag might hang on the last bit
+    exact = described.astype(np.float64)  # so that rounding does not decide a flag
     gaps, found = search.fit(exact[first]).kneighbors(exact)
-    # of six neighbours at most one is the own group: it, or else the sixth, falls away
+    # of six neighbours at most one is the image's own group; drop it, or else the sixth
     own = names[found] == groups[:, None]
     own[~own.any(axis=1), NEIGHBOURS] = True
     others = gaps[~own].reshape(len(groups), NEIGHBOURS)
@@ -93,11 +93,11 @@ def distances(
 def distances_to(
     reference: npt.NDArray[np.float32], described: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
-    """Return the mean distance of each image to the five nearest of a reference.
+    """Return the mean distance of each image to its five nearest in a reference.
 
     Args:
-        reference: `features` of five images or more, one a group, shape (m, d).
-        described: those of the images in question, shape (n, d).
+        reference: `features` of five images or more, one per group, shape (m, d).
+        described: `features` of the images to measure, shape (n, d).
     """
     search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")
     search.fit(reference.astype(np.float64))
@@ -106,6 +106,6 @@ def distances_to(
 
 
 def fence(values: npt.NDArray[np.float64]) -> float:
-    """Return Tukey's upper fence: what lies above it is far from the others."""
+    """Return Tukey's upper fence; values above it are outliers."""
     lower, upper = np.percentile(values, (25, 75))
     return float(upper + FENCE * (upper - lower))

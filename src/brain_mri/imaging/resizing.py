@@ -1,4 +1,4 @@
-"""Bring an image to another size: the one function for every place that does so."""
+"""Resize images, with the same method in all stages."""
 
 import cv2
 import numpy as np
@@ -9,11 +9,11 @@ Grey = npt.NDArray[np.uint8]
 
 
 def resize(grey: Grey, width: int, height: int) -> Grey:
-    """Resize an image, uint8 (rows, columns), to (height, width), each axis by itself.
+    """Resize an image, uint8 (rows, columns), to (height, width), each axis separately.
 
-    An axis that shrinks is averaged over areas, so that nothing is skipped. One that
-    grows is interpolated by cubics (Keys 1981, doi:10.1109/TASSP.1981.1163711): the
-    area method would repeat pixels there, and small images would be told by that.
+    A shrinking axis is averaged over areas, so that no pixel is skipped. A growing axis
+    is interpolated by cubics (Keys 1981, doi:10.1109/TASSP.1981.1163711), because the
+    area method would repeat pixels there and make small originals recognisable.
     """
     rows, columns = grey.shape
     smaller = cv2.resize(
@@ -21,7 +21,7 @@ def resize(grey: Grey, width: int, height: int) -> Grey:
         (min(width, columns), min(height, rows)),
         interpolation=cv2.INTER_AREA,
     )
-    # Pillow's cubics are computed in whole numbers, the same on every processor
+    # Pillow's cubics use integer arithmetic, which is the same on every processor
     larger = Image.fromarray(np.asarray(smaller, np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
@@ -29,7 +29,7 @@ def resize(grey: Grey, width: int, height: int) -> Grey:
 
 
 def longest_side(grey: Grey, side: int) -> Grey:
-    """Resize an image so that its longer side is `side` px, in proportion."""
+    """Resize an image to `side` px on its longer side, keeping its proportions."""
     scale = side / max(grey.shape)
     height, width = (max(1, round(length * scale)) for length in grey.shape)
     return resize(grey, width, height)

@@ -1,4 +1,4 @@
-"""Check the tags of a TIFF file before Pillow makes objects of all of them.
+"""Check the tags of a TIFF file before Pillow makes an object of each.
 
 Source: TIFF 6.0, sections 2, 8 and 15, and BigTIFF as libtiff reads it.
 """
@@ -15,7 +15,7 @@ from brain_mri.imaging.decoded import MAX_PIXELS, MAX_TIFF_VALUES, ImageError
 
 SUBFILE, OLD_SUBFILE, WIDTH, BITS, PHOTOMETRIC = 254, 255, 256, 258, 262
 TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 322, 323, 339
-THUMBNAIL = 513  # EXIF's: a JPEG file within
+THUMBNAIL = 513  # EXIF: an embedded JPEG file
 REDUCED, MASK, OLD_REDUCED = 1, 4, 2  # values of SUBFILE and OLD_SUBFILE
 BYTES = (1, 2, 7)  # types of one byte a value, which Pillow reads in one piece
 SIZES = {1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 16: 8, 17: 8}  # bytes of integer types
@@ -23,7 +23,7 @@ SAMPLE_FORMATS = {1: "unsigned", 2: "signed", 3: "float"}
 
 
 class Entry(NamedTuple):
-    """Hold a tag, its type, its number of values, and its value if a sole integer."""
+    """Hold a tag, its type and number of values, and its value if a single integer."""
 
     tag: int
     type: int
@@ -32,10 +32,10 @@ class Entry(NamedTuple):
 
 
 def check_tiff(tiff: bytes) -> None:
-    """Check that a TIFF file holds one image in few parts.
+    """Check that a TIFF file holds one image, within the limits for tags and tiles.
 
-    Masks and copies in a lower resolution do not count as images. A damaged file passes
-    as far as it can be read: Pillow then says what is wrong.
+    Masks and copies at lower resolution do not count as images. Damage is not reported
+    here but by Pillow; the readable part of the file is checked.
 
     Raises:
         ImageError: there are several images, more than 100,000 tags or values of one
@@ -60,7 +60,7 @@ def pixel_type(tags: Mapping[int, Any]) -> tuple[int, int]:
 
 
 def unsupported(tags: Mapping[int, Any]) -> ImageError:
-    """Return the refusal of a pixel type that Pillow cannot read."""
+    """Return the error for a pixel type that Pillow cannot read."""
     bits, form = pixel_type(tags)
     words = [f"{bits} bits", SAMPLE_FORMATS.get(form, "of another kind")]
     words += ["white is zero"] * (tags.get(PHOTOMETRIC) == 0)
@@ -70,13 +70,13 @@ def unsupported(tags: Mapping[int, Any]) -> ImageError:
 
 
 def check_pixel_type(tiff: bytes) -> None:
-    """Refuse a TIFF file that Pillow cannot open for its pixel type alone."""
+    """Refuse a TIFF file that Pillow cannot open only because of its pixel type."""
     stream = io.BytesIO(tiff)
     try:
         TiffImagePlugin.TiffImageFile(stream)
     except SyntaxError as error:
         if str(error) == "unknown pixel mode":
-            head = tiff[: 16 if tiff[2] == 43 else 8]  # BigTIFF's is longer
+            head = tiff[: 16 if tiff[2] == 43 else 8]  # BigTIFF has a longer header
             tags = TiffImagePlugin.ImageFileDirectory_v2(head)
             stream.seek(tags.next)
             tags.load(stream)
@@ -98,7 +98,7 @@ def _check_first(entries: list[Entry]) -> None:
 
 
 def _is_auxiliary(entries: list[Entry]) -> bool:
-    """Tell whether a page is a mask of another, or its copy in a lower resolution."""
+    """Tell whether a page is a mask of another, or its copy at lower resolution."""
     return bool(
         _value(entries, SUBFILE) & (REDUCED | MASK)
         or _value(entries, OLD_SUBFILE) == OLD_REDUCED
@@ -107,7 +107,7 @@ def _is_auxiliary(entries: list[Entry]) -> bool:
 
 
 def _value(entries: list[Entry], tag: int) -> int:
-    # the largest, where a damaged file has several
+    # the largest, if a damaged file has several
     return max((entry.value for entry in entries if entry.tag == tag), default=0)
 
 
@@ -127,7 +127,7 @@ def _directories(tiff: bytes) -> Iterator[list[Entry]]:
             at += struct.calcsize(number)
             end = at + count * entry.size
             table = tiff[at:end]
-            whole = table[: len(table) // entry.size * entry.size]  # of a cut file
+            whole = table[: len(table) // entry.size * entry.size]  # if cut short
             yield [_entry(row, order) for row in entry.iter_unpack(whole)]
             (at,) = struct.unpack_from(offset, tiff, end)
 

@@ -1,7 +1,7 @@
-"""Keras' backend is named before Keras loads, whatever a user's own settings say."""
+"""Set Keras' backend before Keras is imported, regardless of the user's settings."""
 
 import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
-# or the first of two experiments would take a GPU's whole memory
+# otherwise one experiment would claim all GPU memory and leave none to a second
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

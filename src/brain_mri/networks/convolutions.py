@@ -1,4 +1,4 @@
-"""VGG-16's convolutions as one vector, (COUNT,): kernel and bias of each layer."""
+"""Pack VGG-16's convolutions, kernels and biases, into one vector, shape (COUNT,)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from brain_mri.files.vectors import Vector
 
-# Kernel (height, width, in, out) of each layer; the bias is (out,).
+# Kernel shape (height, width, in, out) of each layer; the bias has shape (out,).
 KERNELS = {
     f"block{block}_conv{i}": (3, 3, before if i == 1 else filters, filters)
     for block, convolutions, before, filters in (
@@ -19,14 +19,14 @@ KERNELS = {
     )
     for i in range(1, convolutions + 1)
 }
-COUNT = 14_714_688  # numbers in all
+COUNT = 14_714_688  # weights in all layers
 
 
 def joined(layers: Mapping[str, tuple[npt.NDArray, npt.NDArray]]) -> Vector:
-    """Join kernels and biases to one vector.
+    """Concatenate the kernel and bias of each layer, in the order of KERNELS.
 
     Raises:
-        ValueError: a shape or type is another.
+        ValueError: a shape differs from KERNELS, or a dtype is not float32.
     """
     parts = []
     for name, shape in KERNELS.items():
@@ -41,7 +41,7 @@ def joined(layers: Mapping[str, tuple[npt.NDArray, npt.NDArray]]) -> Vector:
 
 
 def by_layer(vector: Vector) -> Iterator[tuple[str, npt.NDArray, npt.NDArray]]:
-    """Yield name, kernel and bias of each layer."""
+    """Yield the name, kernel and bias of each layer."""
     start = 0
     for name, shape in KERNELS.items():
         end = start + int(np.prod(shape))

@@ -1,4 +1,4 @@
-"""Grad-CAM: where in an image a network sees signs of a tumour."""
+"""Grad-CAM: heat maps of the image regions that raise the tumour score."""
 
 import keras
 import numpy as np
@@ -9,27 +9,28 @@ from tqdm import tqdm
 from brain_mri.files.arrays import Part
 from brain_mri.networks.inference import batches
 
-# The last layer that still has places, of each network.
+# The last convolutional feature maps of each network, before pooling.
 LAST_MAPS = {"scratch": "block4_relu", "vgg": "block5_conv3"}
 AT_ONCE = 32
-BRIGHTEST = 99  # percentile of the images' strongest places that is drawn as 255
+BRIGHTEST = 99  # percentile of the images' maxima that is drawn as 255
 
 
 def heatmaps(model: keras.Model, part: Part, layer: str) -> npt.NDArray[np.float32]:
-    """Compute Grad-CAM for the tumour's logit, in every image of a part.
+    """Compute Grad-CAM of the tumour logit for every image of a part.
 
-    Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391: the maps of a layer, each
-    weighted by the mean gradient of the logit, summed, negative sums set to 0. Of the
-    logit, for the gradient of a sure score is 0. The one place where TensorFlow
-    is called by name: Keras has no gradient of its own that fits all backends.
+    Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391: the maps of a layer are
+    weighted by the mean gradient of the logit and summed; negative sums become 0. The
+    logit is used because the gradient of a score near 0 or 1 vanishes. TensorFlow is
+    called directly because Keras has no gradient function for all backends.
 
     Args:
-        model: ends in a layer `tumour`, Dense with a sigmoid.
+        model: its last layer is `tumour`, Dense with a sigmoid.
         part: the images.
-        layer: which of the model's layers.
+        layer: name of the layer whose maps are used.
 
     Returns:
-        Shape (n, height, width) of that layer, >= 0, in units of the logit.
+        Heat maps, float32, shape (n, height, width) with the height and width of the
+        layer's maps, >= 0, in units of the logit.
     """
     maps_of = keras.Model(model.input, model.get_layer(layer).output)
     tumour = model.get_layer("tumour")
@@ -38,7 +39,7 @@ def heatmaps(model: keras.Model, part: Part, layer: str) -> npt.NDArray[np.float
     rows = np.arange(len(part.index))
     total = -(-len(rows) // AT_ONCE)
     source = batches(part, rows, AT_ONCE)
-    label = f"{model.name} explained"
+    label = f"{model.name} Grad-CAM"
     for images, _ in tqdm(source, label, total, leave=False, disable=None):
         maps = maps_of(images, training=False)
         with tf.GradientTape() as tape:
@@ -51,9 +52,10 @@ def heatmaps(model: keras.Model, part: Part, layer: str) -> npt.NDArray[np.float
 
 
 def to_grey(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Scale all maps of one model alike to 0-255, so that no sign stays no sign.
+    """Scale all maps of one model by a common factor to 0-255.
 
-    255 is the 99th percentile of the images' maxima; what is above is cut.
+    The 99th percentile of the images' maxima becomes 255; higher values are clipped.
+    The common factor keeps an image without evidence of a tumour dark.
     """
     top = np.percentile(maps.max(axis=(1, 2)), BRIGHTEST)
     scale = 255 / top if top > 0 else 0.0

@@ -9,17 +9,17 @@ from tqdm import tqdm
 
 from brain_mri.files.arrays import Part
 
-# Values predicted at once, 64 images of 128 pixels: bounded memory at any size. Fixed,
-# for it is no parameter of the result, yet changes its last bits.
+# Values per prediction batch (64 images of 128 x 128 pixels), to bound the memory at
+# any image size. Not a parameter, because it changes the last bits of the scores.
 PREDICTED_AT_ONCE = 2**20
 
 
 def batches(
     part: Part, rows: npt.NDArray[np.int64], size: int
 ) -> Iterator[tuple[npt.NDArray, npt.NDArray[np.float32]]]:
-    """Yield values as they are kept and labels, shape (<= size, 1), in rows' order.
+    """Yield batches of stored values and labels, shape (<= size, 1), in `rows` order.
 
-    A batch is read from disk when it is asked for, so a part need not fit in memory.
+    A batch is read from disk when it is requested, so a part need not fit in memory.
     """
     y_true = part.y_true.astype(np.float32)[:, np.newaxis]
     for start in range(0, len(rows), size):
@@ -30,7 +30,7 @@ def batches(
 def predict(
     model: keras.Model, part: Part, rows: npt.NDArray[np.intp] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return the model's output for rows of a part, or all, shape (n, outputs)."""
+    """Return the model's output for `rows` of a part, or all; shape (n, outputs)."""
     return np.concatenate(list(outputs(model, part, rows)))
 
 

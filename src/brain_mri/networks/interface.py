@@ -1,4 +1,4 @@
-"""What both networks share: grey images in, score of a tumour out."""
+"""The input and output layers that both networks share."""
 
 import keras
 from keras import layers
@@ -10,12 +10,12 @@ def grey_images(size: int) -> keras.KerasTensor:
 
 
 def rgb(grey: keras.KerasTensor) -> keras.KerasTensor:
-    """Repeat the grey channel, so that both networks take the slides' three."""
+    """Repeat the grey channel three times: the networks of the slides take RGB."""
     one = layers.Reshape((*grey.shape[1:], 1), name="channel")(grey)
     return layers.Concatenate(name="rgb")([one, one, one])
 
 
 def tumour_score(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the output: score of a tumour, float32, shape (batch, 1), in [0, 1]."""
-    # float32 also under mixed precision: a bfloat16 score has two digits
+    """Return the output: tumour score, float32, shape (batch, 1), in [0, 1]."""
+    # float32 even under mixed precision: bfloat16 has only two significant digits
     return layers.Dense(1, activation="sigmoid", dtype="float32", name="tumour")(x)

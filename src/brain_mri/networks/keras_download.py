@@ -1,4 +1,4 @@
-"""Get Keras' own file of VGG-16's ImageNet weights, from its cache or its address."""
+"""Get Keras' file of VGG-16's ImageNet weights, from its cache or by download."""
 
 import logging
 import os
@@ -7,31 +7,31 @@ from pathlib import Path
 
 from brain_mri.errors import InputError
 
-# Keras 3 names file, address and hash in keras/src/applications/vgg16.py.
+# File name, URL and hash are those in Keras 3, keras/src/applications/vgg16.py.
 NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{NAME}"
 MD5 = "6d6bbae143d832006294945121d1f1fc"
-TIMEOUT = 10  # seconds without an answer
+TIMEOUT = 10  # seconds without a response
 
 
 def get(
     cache: Path | None = None, url: str = URL, md5: str = MD5, timeout: float = TIMEOUT
 ) -> Path:
-    """Return Keras' cached file of ImageNet weights, downloaded first if need be.
+    """Return the path of Keras' cached file of ImageNet weights, downloaded if missing.
 
-    Keras' own `get_file` has no time-out: a server that accepts and stays silent would
-    hold the pipeline for ever.
+    Keras' `get_file` is not used because it has no timeout: a server that accepts the
+    connection and stays silent would block the pipeline for ever.
 
     Args:
-        cache: folder of the file; Keras' own if not given.
-        url: where it is downloaded from.
-        md5: its hash, hexadecimal.
-        timeout: seconds to wait for a connection, and for each answer.
+        cache: folder of the file; by default Keras' cache.
+        url: address of the download.
+        md5: expected hash of the file, hexadecimal.
+        timeout: seconds to wait for a connection, and for each response.
 
     Raises:
-        InputError: the file cannot be had, or is not the one that Keras names.
+        InputError: the download fails, or the file has another hash.
     """
-    import pooch  # brings requests, which no other stage needs
+    import pooch  # imports requests, which no other stage needs
 
     path = (cache or keras_cache()) / NAME
     if path.exists():
@@ -39,18 +39,18 @@ def get(
             return path
         raise InputError(
             f"{path}: expected a file with MD5 {md5}, found {found}; delete it, then "
-            f"put {url} at {path}"
+            f"download {url} to {path}"
         )
     pooch.get_logger().setLevel(logging.WARNING)
     bar = sys.stderr is not None and sys.stderr.isatty()
     downloader = pooch.HTTPDownloader(timeout=timeout, progressbar=bar)
     try:
         pooch.retrieve(url, f"md5:{md5}", NAME, path.parent, downloader=downloader)
-    except (OSError, ValueError) as error:  # ValueError: another hash
+    except (OSError, ValueError) as error:  # ValueError: wrong hash
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"Keras' file of weights (MD5 {md5}) cannot be downloaded ({reason}); put "
-            f"{url} at {path}"
+            f"Keras' file of weights (MD5 {md5}) cannot be downloaded ({reason}); "
+            f"download {url} by hand to {path}"
         ) from error
     return path
 

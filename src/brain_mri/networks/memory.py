@@ -1,6 +1,6 @@
-"""Say before slow work whether the memory will do, and which batch would fit.
+"""Check before slow work that it fits in memory; if not, name a batch size that does.
 
-A check that can only refuse: no result depends on it.
+The check can only raise: no result depends on it.
 """
 
 from pathlib import Path
@@ -9,17 +9,19 @@ import psutil
 
 from brain_mri.errors import InputError
 
-# Fitted to the peaks of 22 trainings and 10 runs of the convolutions on a processor,
-# docs/robustness.md: 0 to 9 % under them in float32, 21 % under to 1 % over otherwise.
+# Fitted to the peak memory of 22 trainings and 10 runs of the convolutions on a CPU
+# (docs/robustness.md). The estimates lie 9 % below to 1 % above the peaks in float32,
+# and 21 % below to 1 % above in mixed_bfloat16. In bytes.
 PROCESS = 700 * 2**20  # Python and TensorFlow
 PER_WEIGHT = 20  # the weight, its gradient, Adam's two moments, a copy
 PER_PIXEL = {"float32": 786, "mixed_bfloat16": 480}  # activations and gradients
-FEATURES = 773 * 2**20  # the same with VGG-16's convolutions
+FEATURES = 773 * 2**20  # Python, TensorFlow and VGG-16's convolutions
 FEATURES_PER_PIXEL = {"float32": 608, "mixed_bfloat16": 460}
-PIXELS_AT_ONCE = 2**20  # of inference.PREDICTED_AT_ONCE
+PIXELS_AT_ONCE = 2**20  # inference.PREDICTED_AT_ONCE; its import would load Keras
 
-GPUS = ("dev/nvidia0", "dev/dxg", "dev/kfd")  # the batch then lies in their memory
-# A control group's limit, use, and the part of it that the kernel would give back.
+GPUS = ("dev/nvidia0", "dev/dxg", "dev/kfd")  # with one, the batch is in GPU memory
+# Of a control group: the files of its limit and use, and the key in memory.stat of the
+# cache that the kernel can reclaim.
 GROUPS = {
     "v2": ("memory.max", "memory.current", "file"),
     "v1": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache"),
@@ -29,16 +31,17 @@ GROUPS = {
 def check_training(
     images: int, image_size: int, batch_size: int, precision: str
 ) -> None:
-    """Check that a step of training the scratch network fits.
+    """Check that one training step of the scratch network fits in memory.
 
     Args:
-        images: how many there are; a batch has no more.
-        image_size: pixels a side.
-        batch_size: as asked for.
+        images: number of training images, the upper limit of a batch.
+        image_size: side of an image in pixels.
+        batch_size: requested batch size.
         precision: float32 or mixed_bfloat16.
 
     Raises:
-        InputError: it does not; the line names a batch size that does.
+        InputError: it does not fit; the message names a batch size that fits, or asks
+            for smaller images.
     """
     batch = min(images, batch_size)
     free, need = available(), training_need(image_size, batch, precision)
@@ -54,32 +57,33 @@ def check_training(
 
 
 def check_features(images: int, image_size: int, precision: str) -> None:
-    """Check that VGG-16's convolutions fit, on as many images as they take at once.
+    """Check that one prediction batch of VGG-16's convolutions fits in memory.
 
     Raises:
-        InputError: they do not. Their batch is fixed, for it changes the last digits.
+        InputError: it does not fit. No smaller batch is offered, because the batch size
+            changes the last digits of the features.
     """
     pixels = max(image_size**2, min(images * image_size**2, PIXELS_AT_ONCE))
     free, need = available(), FEATURES + FEATURES_PER_PIXEL[precision] * pixels
     if free is not None and need > free:
         raise InputError(
             f"the convolutions of VGG-16 need about {_gb(need)}, {_gb(free)} are free; "
-            "end other programs or take a machine with more memory"
+            "close other programs or use a machine with more memory"
         )
 
 
 def training_need(image_size: int, batch: int, precision: str) -> int:
-    """Estimate the peak of a training of the scratch network, in bytes."""
-    side = image_size // 16  # of the maps that the first Dense layer takes
+    """Estimate the peak memory of training the scratch network, in bytes."""
+    side = image_size // 16  # of the feature maps before the first Dense layer
     weights = 398_785 + 256 * side**2 * 128
     pixels = batch * image_size**2
     return PROCESS + PER_WEIGHT * weights + PER_PIXEL[precision] * pixels
 
 
 def available(root: Path = Path("/")) -> int | None:
-    """Return the bytes that a process can still get, or None where there is a GPU.
+    """Return the memory available to this process in bytes, or None if there is a GPU.
 
-    Swap counts as memory.
+    Swap counts as memory; the limits of control groups apply.
     """
     if any((root / gpu).exists() for gpu in GPUS):
         return None
@@ -88,7 +92,7 @@ def available(root: Path = Path("/")) -> int | None:
 
 
 def _group_limits(root: Path) -> list[int]:
-    """Return what every control group above this process leaves it, in bytes."""
+    """Return the memory left in each control group of this process, in bytes."""
     limits: list[int] = []
     cgroup = root / "proc" / "self" / "cgroup"
     if not cgroup.exists():  # not Linux

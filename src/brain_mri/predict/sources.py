@@ -1,4 +1,4 @@
-"""Choose which networks answer: those of the last run, or an exported one."""
+"""Select the networks to score with: those of the last run or an exported one."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from brain_mri.predict.onnx_model import LIKENESS
 
 @dataclass(frozen=True)
 class Asked:
-    """Hold the networks that answer, and what they were trained with."""
+    """Hold the networks to score with and their settings."""
 
     networks: Sequence[Network]
     image_size: int
@@ -24,19 +24,19 @@ class Asked:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the notes of every answer must say."""
+        """Notes for every scored image."""
         random = self.vgg_weights == "random"
         return ("VGG-16 of random convolutions",) if random else ()
 
     def warnings(self, threshold: float) -> Iterator[str]:
-        """Say what the reader of the answers must know."""
-        yield f"Called a tumour ('yes') from a score of {threshold:g}."
+        """Yield the warnings to print before the scores."""
+        yield f"A score of at least {threshold:g} is called a tumour ('yes')."
         if not self.calibrated:
-            yield "A score is no probability: it was not calibrated."
+            yield "Scores are not probabilities: they were not calibrated."
         if self.vgg_weights == "random":
             yield "The convolutions of VGG-16 are random, not pretrained."
         if self.likeness is None:
-            yield "No training images here, or too few: likeness is not checked."
+            yield "No training images here, or too few: unusual images are not noted."
         yield "Research software, not for diagnosis."
 
 
@@ -45,17 +45,17 @@ def from_project(root: Path, model: str, explain: Path | None) -> Asked:
 
     Args:
         root: the project's folder.
-        model: which to ask.
-        explain: where to put explanations; made before the slow part.
+        model: which to load.
+        explain: folder for explanations; created before any slow work.
 
     Raises:
-        InputError: there was no complete run, or its weights are not here; or nothing
-            can be written into `explain`.
+        InputError: there is no complete run, its weights are missing, or `explain`
+            cannot be written to.
     """
     trained = last_run.trained(root)
     if explain:
         _make_folder(explain)
-    likeness = last_run.likeness(trained.run)  # refuses sooner than TensorFlow starts
+    likeness = last_run.likeness(trained.run)  # raises before TensorFlow loads
     names = {"both": ["scratch", "vgg"], "champion": [trained.champion]}.get(
         model, [model]
     )
@@ -70,23 +70,23 @@ def from_project(root: Path, model: str, explain: Path | None) -> Asked:
 
 
 def exported(path: Path, model: str, explain: Path | None) -> Asked:
-    """Open an exported file by what its description says.
+    """Open an exported file with the settings in its description.
 
     Args:
         path: the file.
-        model: the network asked for; whichever it is where `champion` is.
-        explain: where to put explanations.
+        model: the network requested; `champion` accepts the one in the file.
+        explain: folder for explanations; must be None.
 
     Raises:
-        InputError: the file or its description is missing or does not fit; or it is of
-            another network; or an explanation is asked for, which needs the network's
-            inside.
+        InputError: the file or its description is missing or does not fit; the file
+            holds another network; or explanations, which need the Keras model, are
+            requested.
     """
     if explain:
-        raise InputError("--explain needs the network's inside: leave out --onnx")
+        raise InputError("--explain needs the Keras model: leave out --onnx")
     facts = onnx_model.facts(path)
     if model not in ("champion", facts.name):
-        raise InputError(f"--model {model}: {path} holds {facts.name}; leave out one")
+        raise InputError(f"--model {model}: {path} holds {facts.name}; omit --model")
     return Asked(
         [onnx_model.open_onnx(path, facts.name, facts.size)],
         facts.size,
@@ -100,10 +100,9 @@ def exported(path: Path, model: str, explain: Path | None) -> Asked:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # its mode does not tell all
+        with tempfile.TemporaryFile(dir=folder):  # permission bits may mislead
             pass
     except OSError as error:
         raise InputError(
-            f"{folder}: expected a folder for explanations to write in "
-            f"({error.strerror})"
+            f"{folder}: expected a writable folder for explanations ({error.strerror})"
         ) from error

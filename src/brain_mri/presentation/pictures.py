@@ -1,4 +1,4 @@
-"""Put scans side by side as small PNG strips, for the cards of the report."""
+"""Join scans side by side into small PNG strips, for the cards of the report."""
 
 import base64
 import io
@@ -13,12 +13,12 @@ from PIL import Image
 from brain_mri.imaging.cropping import Box
 from brain_mri.imaging.resizing import resize
 
-TILE = 128  # px a side of each picture in a strip, whatever the size of the image
-GAP = 4  # px between them
+TILE = 128  # px per side of each picture in a strip
+GAP = 4  # px between the pictures
 WHITE = 255
 BOX_COLOUR = (0, 158, 115)  # Okabe & Ito's bluish green
-COLOURS = 96  # of a strip with heat: a third of the bytes, and nobody sees it
-# From black to yellow, brighter all the way, so that it reads in grey too.
+COLOURS = 96  # palette of a colour strip: a third of the bytes, no visible loss
+# Brightness rises from black to yellow, so the map is readable in grey too.
 HEAT = (matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(np.uint8)
 
 Grey = npt.NDArray[np.uint8]
@@ -26,12 +26,12 @@ Rgb = npt.NDArray[np.uint8]
 
 
 def strip(tiles: Sequence[npt.NDArray[np.uint8]]) -> str:
-    """Join tiles, grey or RGB, TILE px a side, to one PNG as a data URI."""
+    """Join tiles, grey or RGB, TILE px per side, into one PNG as a data URI."""
     return data_uri(png(tiles))
 
 
 def png(tiles: Sequence[npt.NDArray[np.uint8]], side: int = TILE) -> bytes:
-    """Join tiles, grey or RGB, `side` px a side, to one PNG."""
+    """Join tiles, grey or RGB, `side` px per side, into one PNG."""
     grey = all(tile.ndim == 2 for tile in tiles)
     gap = np.full((side, GAP) if grey else (side, GAP, 3), WHITE, np.uint8)
     parts: list[npt.NDArray[np.uint8]] = []
@@ -46,17 +46,17 @@ def png(tiles: Sequence[npt.NDArray[np.uint8]], side: int = TILE) -> bytes:
 
 
 def data_uri(content: bytes) -> str:
-    """Return a PNG as a data URI, so that a page needs no file beside it."""
+    """Return a PNG as a data URI, which embeds it in the page."""
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
 def tile(image: Grey, side: int = TILE) -> Grey:
-    """Bring a square image to `side` px."""
+    """Resize a square image to `side` px per side."""
     return resize(image, side, side)
 
 
 def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
-    """Fit a whole image of any shape into a tile, and draw the box that was cropped."""
+    """Fit a whole image of any shape into a tile, and draw its crop box."""
     height, width = image.shape
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -72,7 +72,7 @@ def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
 
 
 def heated(image: Grey, heat: Grey, side: int = TILE) -> Rgb:
-    """Lay a heat map, 0-255, over an image: where it is 0 the image stays as it is."""
+    """Overlay a heat map, 0-255, on an image; a heat of 0 changes nothing."""
     hot = resize(heat, side, side)
     share = (0.65 * hot / 255)[..., np.newaxis]
     mixed = _rgb(tile(image, side)) * (1 - share) + HEAT[hot] * share

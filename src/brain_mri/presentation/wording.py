@@ -1,4 +1,4 @@
-"""Put results into words and tables: names, numbers, intervals, what beats what."""
+"""Write the sentences and tables of the report from the results."""
 
 import os
 import re
@@ -14,39 +14,41 @@ from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 Scores = Mapping[str, float | int | None]
 
-DRAWN = Path("data/phantom")  # the data set of which `limits` says that it is drawn
-# What holds of every run.
+DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
+# Limits that apply to every run.
 LIMITS = (
-    "The intervals cover which groups happened to be tested. They do not cover another "
-    "split or training again: a seed or another processor moves the numbers too.",
-    "Where one class is rare, a tenth of the groups or fewer, the interval of the ROC "
+    "The intervals cover the sampling of test groups only. Another split, another seed "
+    "and another processor also change the numbers.",
+    "If one class is rare (a tenth of the groups or fewer), the interval of the ROC "
     "AUC is too narrow.",
-    "Groups are found by looks, by the patient that a DICOM file names and by what a "
-    "person writes into review.csv. Two scans of one patient that look different and "
-    "name nobody are not joined.",
-    "Labels are taken as they came. What is labelled no may be ill in other ways.",
-    "All parts come from one collection. How the networks do in another hospital, with "
-    "other scanners or another share of tumours, is not tested.",
-    "A network may use what is not brain: sequence, sharpness, markings, size. The "
-    "null baselines show how far that goes; Grad-CAM is too coarse to rule it out.",
-    "Single slices of 8 bits, shrunk: far less than a radiologist sees.",
+    "Groups are formed by image similarity, by the patient named in DICOM files and by "
+    "review.csv. Two scans of one patient that look different are joined only if a "
+    "DICOM file or review.csv links them.",
+    "Labels are used as supplied. Images labelled “no” may show other diseases.",
+    "All parts come from one collection. Performance in another hospital, with other "
+    "scanners or another share of tumours, is not tested.",
+    "A network may use cues outside the brain: sequence, sharpness, markings, size. "
+    "The null baselines show how far such cues go; Grad-CAM is too coarse to rule them "
+    "out.",
+    "The networks see single 8-bit slices at reduced size: far less than a radiologist "
+    "sees.",
 )
 
 
 def names(weights: str) -> dict[str, str]:
-    """Return what to call the two networks and the null baselines."""
+    """Return the display names of the two networks and the null baselines."""
     return {**labels.networks(weights), **BASELINES}
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
-    """Write a metric; None is said to be undefined."""
+    """Format a metric; None becomes "undefined"."""
     if value is None:
         return "undefined"
     return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 def p_value(value: float | None) -> str:
-    """Write what follows the letter p; three digits cannot tell a tiny one from 0."""
+    """Format a p-value with its relation sign; below 0.001 it is "< 0.001"."""
     if value is None:
         return "undefined"
     text = f"= {value:.3f}" if value >= 0.001 else "< 0.001"
@@ -54,7 +56,7 @@ def p_value(value: float | None) -> str:
 
 
 def with_interval(scores: Scores, metric: str) -> str:
-    """Write a metric with its 95 % interval, two digits each."""
+    """Format a metric with its 95 % interval, two decimals each."""
     value, low, high = (scores[f"{metric}{end}"] for end in ("", "_low", "_high"))
     if value is None:
         return "undefined"
@@ -65,7 +67,7 @@ def with_interval(scores: Scores, metric: str) -> str:
 def headline(
     scores: Mapping[str, Scores], called: Mapping[str, str]
 ) -> list[dict[str, object]]:
-    """Return a row a classifier: name, right of n, and metrics with their intervals."""
+    """Return one row per classifier: name, right of n, metrics with intervals."""
     rows: list[dict[str, object]] = []
     for model, test in scores.items():
         metrics = ("accuracy", "sensitivity", "specificity", "roc_auc")
@@ -77,7 +79,7 @@ def headline(
 
 
 def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
-    """Return a Markdown table of the test metrics, a row a metric, a column a model."""
+    """Return a Markdown table of the test metrics: rows are metrics, columns models."""
     rows = [
         "| test | " + " | ".join(called[model] for model in scores) + " |",
         "| --- |" + " ---: |" * len(scores),
@@ -93,14 +95,14 @@ def blind(
     scores: Mapping[str, Scores],
     called: Mapping[str, str],
 ) -> str:
-    """Say how many groups are got right without a look at the brain, and with one.
+    """Return the numbers of correct groups without and with the image.
 
-    At the threshold of the verdict and of the baselines.
+    The threshold is that of the verdict and of the baselines.
 
     Args:
-        compared: what metrics/comparison.csv holds.
-        scores: of the test part, for each null baseline.
-        called: for each classifier what to call it.
+        compared: the content of metrics/comparison.csv.
+        scores: for each null baseline, its scores on the test part.
+        called: the display name of each classifier.
     """
     n, paired = compared["n_groups"], compared["paired"]
     majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
@@ -109,13 +111,14 @@ def blind(
         for model in NETWORKS
     )
     return (
-        f"Right without a look at the brain: {majority} of {n} test groups by the "
-        f"majority class, {facts} by file facts only. Right with one: {networks}."
+        f"Correct without looking at the brain: {majority} of {n} test groups by the "
+        f"majority class, {facts} by file facts only. "
+        f"Correct from the image: {networks}."
     )
 
 
 def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[str]:
-    """Name the networks that give the same answer to every test group."""
+    """Name the networks that give the same answer for every test group."""
     said = []
     for model in NETWORKS:
         test = scores[model]
@@ -123,22 +126,22 @@ def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[
         if called_yes in (0, test["n_groups"]):
             answer = "a tumour" if called_yes else "no tumour"
             said.append(
-                f"{called[model]} says “{answer}” of every test group: it tells none "
-                "from another at this threshold."
+                f"{called[model]} says “{answer}” for every test group: at this "
+                "threshold it does not tell the groups apart."
             )
     return said
 
 
 def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
-    """Say of each network which null baselines it does not beat, if any.
+    """Name for each network the null baselines that it does not beat.
 
     Args:
-        compared: what metrics/comparison.csv holds; under `baselines`, for each
+        compared: the content of metrics/comparison.csv; under `baselines`, for each
             network and baseline, difference (network minus baseline), low and high.
-        called: for each what to call it.
+        called: the display name of each network.
     """
     if compared["verdict"] in verdict.UNDECIDED:
-        return ["Against the null baselines there is no verdict either."]
+        return ["There is no verdict against the null baselines either."]
     sentences = []
     for model, by_baseline in compared["baselines"].items():
         lost = {n: d for n, d in by_baseline.items() if not verdict.beats(d)}
@@ -155,44 +158,44 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
 
 
 def learnt(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
-    """Say of each network how well it ranks the images that it was trained on.
+    """State for each network how well it ranks its training images.
 
     Args:
-        compared: what metrics/comparison.csv holds.
-        called: for each classifier what to call it.
+        compared: the content of metrics/comparison.csv.
+        called: the display name of each classifier.
     """
     sentences = []
     for model, found in compared["training"].items():
         area = with_interval(found, "roc_auc")
         word = "It learnt them" if found["learned"] else "It did not learn"
         sentences.append(
-            f"{called[model]}: ROC AUC {area} on its own {found['n_groups']} training "
-            f"groups, without their variants. {word}."
+            f"{called[model]}: ROC AUC {area} on its {found['n_groups']} training "
+            f"groups, without augmentation. {word}."
         )
     return sentences
 
 
 def enlarged(shares: Mapping[str, float], image_size: int) -> str:
-    """Say which share of each class had to be enlarged to the size of the crops.
+    """State the share of each class that was enlarged to the size of the crops.
 
     Args:
-        shares: by class, in [0, 1].
+        shares: share of enlarged crops by class, in [0, 1].
         image_size: side of the crops, px.
     """
     told = " and ".join(f"{100 * x:.0f} % of “{label}”" for label, x in shares.items())
     return (
-        f"Enlarged to reach {image_size} px: {told}. What is enlarged is softer, so "
-        "where these shares differ a network can tell the classes by that."
+        f"Crops enlarged to reach {image_size} px: {told}. Enlarging blurs, so if the "
+        "shares differ a network can tell the classes apart by blur."
     )
 
 
 def is_drawn(dataset: Path) -> bool:
-    """Say whether a data set is the embedded phantoms, however its path is written."""
+    """Return whether a path, in any spelling, is that of the embedded phantoms."""
     return Path(os.path.normpath(dataset)) == DRAWN
 
 
 def limits(weights: str, drawn: bool) -> list[str]:
-    """Say what the result must not be taken for, the gravest first."""
+    """Return warnings about what the result does not show, most serious first."""
     notes = []
     if drawn:
         notes.append(
@@ -201,25 +204,25 @@ def limits(weights: str, drawn: bool) -> list[str]:
         )
     if weights != "imagenet":
         notes.append(
-            "The convolutions of VGG-16 are random, a control: this says nothing about "
-            "a pretrained VGG-16."
+            "The convolutions of VGG-16 are random, a control: the result says nothing "
+            "about a pretrained VGG-16."
         )
     return notes
 
 
 def two_thresholds(threshold: float) -> list[str]:
-    """Say which numbers stand at which threshold, where there are two."""
+    """State which numbers use which threshold, if there are two."""
     if threshold == VERDICT_THRESHOLD:
         return []
     return [
-        f"In the tables a network calls a tumour from a score of {threshold:g} on. The "
-        "verdict, the paired table, the null baselines and what is said of beating "
-        f"them stay at {VERDICT_THRESHOLD:g}."
+        f"In the tables a network calls a tumour at a score of {threshold:g} or above. "
+        "The verdict, the paired table, the null baselines and the comparisons with "
+        f"them use {VERDICT_THRESHOLD:g}."
     ]
 
 
 def plain(text: str) -> str:
-    """Escape a name for Markdown: one line, no mark-up, no HTML."""
+    """Escape a name for Markdown: one line, no markup, no HTML."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(r"([\\`*_{}\[\]()<>#|!&])", r"\\\1", line).replace("\\<", "&lt;")
 

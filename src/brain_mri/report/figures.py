@@ -1,4 +1,4 @@
-"""Draw every chart of the report, from tables alone."""
+"""Draw the charts of the report from the result tables."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,16 +17,16 @@ from brain_mri.evidence import curves
 from brain_mri.files.names import CLASSES
 from brain_mri.files.writing import writing
 
-# Okabe & Ito's colours, told apart by colour-blind readers, https://jfly.uni-koeln.de/color
+# Okabe & Ito's palette, safe for colour-blind readers, https://jfly.uni-koeln.de/color
 SCRATCH, VGG, BASELINE = "#0072B2", "#D55E00", "#595959"
 COLOURS = {"scratch": SCRATCH, "vgg": VGG}
-# Told apart without colour too.
+# Distinguishable without colour too.
 LINES = {"scratch": "-", "vgg": "--"}
 MARKS = {"scratch": "o", "vgg": "s"}
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG that is the same each time: no date and no version inside."""
+    """Write a reproducible PNG, without date and version."""
     with writing(path) as part:
         figure.savefig(part, dpi=110, metadata={"Software": None})
     plt.close(figure)
@@ -38,9 +38,9 @@ def intervals(
     """Draw accuracy and ROC AUC of every classifier with its 95 % interval.
 
     Args:
-        scores: for each classifier, accuracy and roc_auc with their _low and _high;
-            what is None is left out.
-        names: for each what to call it.
+        scores: for each classifier, accuracy and roc_auc with their _low and _high; a
+            value that is None is shown as undefined, limits that are None are left out.
+        names: the display name of each classifier.
     """
     figure, axes = plt.subplots(
         1, 2, figsize=(9, 1 + 0.45 * len(scores)), layout="constrained", sharey=True
@@ -57,18 +57,18 @@ def intervals(
 
 
 def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
-    """Draw loss and accuracy against the epoch, a row a network.
+    """Draw loss and accuracy against the epoch, one row per network.
 
     Args:
-        histories: for each network columns epoch, loss, accuracy, val_loss and
+        histories: for each network, columns epoch, loss, accuracy, val_loss and
             val_accuracy.
-        names: for each what to call it.
+        names: the display name of each network.
     """
     figure, axes = plt.subplots(
         len(histories), 2, figsize=(9, 2.9 * len(histories)), layout="constrained"
     )
     for row, (model, history) in zip(axes, histories.items(), strict=True):
-        marker = "." if len(history) == 1 else ""  # one epoch is no line
+        marker = "." if len(history) == 1 else ""  # one epoch makes no line
         for axis, metric in zip(row, ("loss", "accuracy"), strict=True):
             for part, style in (("", "-"), ("val_", "--")):
                 axis.plot(
@@ -92,11 +92,11 @@ def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) ->
 def confusions(
     scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
 ) -> Figure:
-    """Draw the confusion matrices of the test part, counts of groups.
+    """Draw the confusion matrices of the test part, as counts of groups.
 
     Args:
-        scores: for each model tp, fp, fn and tn.
-        names: for each model what to call it.
+        scores: for each model, tp, fp, fn and tn.
+        names: the display name of each model.
     """
     figure, axes = plt.subplots(
         1, len(scores), figsize=(4.2 * len(scores), 3.8), layout="constrained"
@@ -116,7 +116,7 @@ def confusions(
 
 
 def roc(points: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
-    """Draw the ROC curves of the test part over each other."""
+    """Draw the ROC curves of the test part in one chart."""
     figure, axis = _square("1 − specificity", "sensitivity", "ROC")
     axis.plot((0, 1), (0, 1), ":", color="0.5", linewidth=1)
     for model, curve in points.items():
@@ -137,9 +137,9 @@ def precision_recall(
     """Draw the precision-recall curves of the test part.
 
     Args:
-        points: for each model columns recall and precision.
-        share: of tumours among the test groups, what guessing would reach.
-        names: for each model what to call it.
+        points: for each model, columns recall and precision.
+        share: share of tumours among the test groups, the precision of guessing.
+        names: the display name of each model.
     """
     figure, axis = _square("sensitivity (recall)", "precision", "Precision and recall")
     axis.axhline(share, linestyle=":", color="0.5", linewidth=1)
@@ -160,8 +160,8 @@ def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> F
     """Draw the observed share of tumours against the mean score, with Wilson intervals.
 
     Args:
-        bins: for each model what `curves.calibration` returns.
-        names: for each model what to call it.
+        bins: for each model, the table that `curves.calibration` returns.
+        names: the display name of each model.
     """
     figure, axis = _square("mean score", "observed share of tumours", "Calibration")
     axis.plot((0, 1), (0, 1), ":", color="0.5", linewidth=1)
@@ -178,7 +178,7 @@ def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> F
             label=f"{names[model]} (ECE {error:.2f})",
         )
         for row in table.itertuples():
-            above = model == "scratch" and row.observed < 0.95  # else off the axes
+            above = model == "scratch" and row.observed < 0.95  # otherwise off the axes
             axis.annotate(
                 f"{row.n}",
                 (row.y_score, row.observed),
@@ -222,6 +222,6 @@ def _say_undefined(axis: Axes, points: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _legend(figure: Figure) -> Figure:
-    """Name the models below the axes, where no curve can be hidden."""
+    """Put the legend below the axes, where it hides no curve."""
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     return figure

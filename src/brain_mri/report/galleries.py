@@ -1,4 +1,4 @@
-"""Choose the pictures of the report, and say in words what each shows."""
+"""Choose the pictures of the report and write their captions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from brain_mri.presentation import pictures
 
 CROPS = 24
 VARIED = 6  # training images shown with their variants
-VARIANTS = 4  # of each
+VARIANTS = 4  # variants shown per training image
 COPIES = 8  # groups of several images
-MEMBERS = 4  # of each
-ERRORS = 90  # test images on which a network erred; beyond that, a seeded sample
-RIGHT = 30  # of the others, a seeded sample
-# The gravest flag of a crop first: is it a head at all, is the box right, what else.
+MEMBERS = 4  # images shown per group
+ERRORS = 90  # limit on test images with an error; above it, a seeded sample
+RIGHT = 30  # limit on test images without an error, likewise
+# Most serious flag first: doubts about the head, then about the box, then the rest.
 FLAGS = (
     "unlike the others",
     "frame kept",
@@ -41,7 +41,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class Card:
-    """Hold a picture, what it shows for those who cannot see it, and its caption."""
+    """Hold a picture, its text alternative and its caption."""
 
     picture: str  # a data URI
     alt: str
@@ -50,7 +50,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Hold the cards that are shown of `total`, under a title."""
+    """Hold a title, the cards shown and the total number of cards available."""
 
     title: str
     cards: list[Card]
@@ -60,7 +60,7 @@ class Gallery:
 def crops(
     table: pd.DataFrame, files: Mapping[str, str], dataset: Path, cropped: Path
 ) -> Gallery:
-    """Show images before and after the crop, the gravest flags and outliers first.
+    """Show images before and after the crop, most serious flags and outliers first.
 
     Args:
         table: data/crop.csv.
@@ -97,7 +97,7 @@ def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
 
 
 def augmentation(augmented: Part) -> Gallery:
-    """Show training images beside the variants that are made of them."""
+    """Show training images beside their augmented variants."""
     index = augmented.index.reset_index()
     originals = index[index["variant"] == 0]
     cards = []
@@ -118,17 +118,18 @@ def test_images(
     files: Mapping[str, str],
     seed: int,
 ) -> list[Gallery]:
-    """Show test images with both predictions and Grad-CAM, the errors first.
+    """Show test images with both predictions and Grad-CAM, errors first.
 
-    In each gallery the surest errors first, as a wrong label may be behind them, and
-    copies of one scan side by side.
+    Each gallery begins with the most confident errors, since these may be wrong labels.
+    Copies of one scan are side by side.
 
     Args:
         test: the images of the test part.
         heat: for scratch and vgg, the heat maps of the same images.
-        predictions: for both, columns image_id, group, y_true, y_pred and y_score.
+        predictions: for scratch and vgg, columns image_id, group, y_true, y_pred and
+            y_score.
         files: image id to file name.
-        seed: of the sample where not all can be shown.
+        seed: of the sample, drawn if there are too many images to show.
     """
     both = predictions["scratch"].merge(
         predictions["vgg"], on=["image_id", "group", "y_true"], suffixes=("", "_vgg")
@@ -209,5 +210,5 @@ def _test_card(
     alt = f"{file}: the test image, then Grad-CAM of the CNN and of VGG-16"
     lines = [f"truth: {CLASSES[row.y_true]}", *said, file]
     if row.image_id != row.group:
-        lines.append(f"same group as {files[row.group]}; only that one is counted")
+        lines.append(f"same group as {files[row.group]}; only that image is counted")
     return Card(pictures.strip(tiles), alt, tuple(lines))
