@@ -105,10 +105,7 @@ def scores(network: str, part: Part, learn: Part, s: Setting) -> np.ndarray:
     if network == "vgg":
         model = vgg16_head.head(vgg16_head.vgg16_classifier(32, DROPOUT))
         scale = standardising.measure(learn.values)
-        learn, part = (
-            Part(standardising.standardised(p.values, scale), p.index)
-            for p in (learn, part)
-        )
+        learn, part = (standardising.standardise(p, scale) for p in (learn, part))
     else:
         model = scratch.scratch_cnn(part.values.shape[1], DROPOUT)
     training.fit(

@@ -41,9 +41,9 @@ def test_the_stages_that_a_result_rests_on_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("made", "place", "told"),
     [
-        ("crop", "outs", "split has not seen the crops that crop wrote"),
-        ("split", "outs", "fit has not seen the train that split wrote"),
-        ("split", "deps", "split has not seen the crops that crop wrote"),
+        ("crop", "outs", "split did not read the crops that crop wrote"),
+        ("split", "outs", "fit did not read the train that split wrote"),
+        ("split", "deps", "split did not read the crops that crop wrote"),
     ],
 )
 def test_stages_of_two_runs_are_named(tmp_path, made, place, told):

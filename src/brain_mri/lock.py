@@ -1,8 +1,8 @@
-"""Read dvc.lock, and refuse what is not of one whole run.
+"""Read dvc.lock and refuse results that do not belong to one complete run.
 
-`dvc repro STAGE`, an interrupted run or a copied file leaves a project in which what
-lies there was made with different parameters. DVC would see it; so must whoever uses
-the results without it.
+After `dvc repro STAGE`, an interrupted run or a copied file, the outputs of a project
+may come from different parameters. DVC notices; code that uses results without DVC has
+to check it too.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from brain_mri import config
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
-NO_RUN = "expected the record of a whole run, found none; dvc repro first"
+NO_RUN = "expected the record of a complete run, found none; dvc repro first"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Hold what DVC wrote of one stage: MD5 by path, parameters by dotted key."""
+    """Hold the record of one stage: MD5 by path, parameters by dotted key."""
 
     deps: Mapping[str, str]
     outs: Mapping[str, str]
@@ -32,7 +32,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Run:
-    """Hold the stages that one result rests on, of one run, and where they ran."""
+    """Hold the stages of one run that a result depends on, and the project's folder."""
 
     root: Path
     stages: Mapping[str, Stage]
@@ -43,28 +43,28 @@ class Run:
         return {k: v for stage in self.stages.values() for k, v in stage.params.items()}
 
     def output(self, path: Path) -> Path:
-        """Return where an output lies, once it is seen to be the one of this run.
+        """Return the path of an output after checking that this run wrote it.
 
         Raises:
-            InputError: it is not there, or is another.
+            InputError: the output is missing or is not the one of this run.
         """
         place = self.root / path
         if not place.exists():
-            raise InputError(f"{place}: not there; dvc repro, or dvc pull, brings it")
+            raise InputError(f"{place}: missing; get it by dvc repro or dvc pull")
         written = {p: m for s in self.stages.values() for p, m in s.outs.items()}
         if written.get(path.as_posix()) != md5(place):
             raise InputError(
-                f"{place}: is not what the run in {FILE} wrote; dvc repro, or dvc "
-                "checkout, brings that back"
+                f"{place}: is not what the run in {FILE} wrote; get that back by dvc "
+                "repro or dvc checkout"
             )
         return place
 
 
 def read(root: Path, last: str) -> Run:
-    """Read from `root`/dvc.lock the stage `last` and all that it rests on.
+    """Read the stage `last` and all stages that it depends on from `root`/dvc.lock.
 
     Raises:
-        InputError: there is no such record; or its stages are of different runs.
+        InputError: there is no such record, or its stages belong to different runs.
     """
     path, recorded = root / FILE, stages(root)
     if last not in recorded:
@@ -75,7 +75,7 @@ def read(root: Path, last: str) -> Run:
 
 
 def stages(root: Path) -> dict[str, Stage]:
-    """Read all that `root`/dvc.lock records, by the names that DVC gives its stages.
+    """Read all stages of `root`/dvc.lock, by DVC's names of the stages.
 
     Raises:
         InputError: there is no such record.
@@ -93,7 +93,7 @@ def stages(root: Path) -> dict[str, Stage]:
 
 
 def md5(path: Path) -> str:
-    """Return the MD5 of a file or folder, as DVC 3 writes it."""
+    """Return the MD5 of a file or folder, as computed by DVC 3."""
     if not path.is_dir():
         with path.open("rb") as file:
             return hashlib.file_digest(file, _md5).hexdigest()
@@ -121,7 +121,7 @@ def _stage(entry: Mapping[str, Any]) -> Stage:
 
 
 def _upstream(path: Path, stages: Mapping[str, Stage], last: str) -> dict[str, Stage]:
-    """Return a stage and those it rests on; each must have read what those wrote."""
+    """Return a stage and those it depends on, if each read what the others wrote."""
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     found: dict[str, Stage] = {}
     todo = [last]
@@ -133,7 +133,7 @@ def _upstream(path: Path, stages: Mapping[str, Stage], last: str) -> dict[str, S
                 continue
             if stages[makers[dep]].outs[dep] != read:
                 raise InputError(
-                    f"{path}: mixes two runs: {name} has not seen the {dep} that "
+                    f"{path}: mixes two runs: {name} did not read the {dep} that "
                     f"{makers[dep]} wrote; dvc repro"
                 )
             if makers[dep] not in found:

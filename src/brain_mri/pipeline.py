@@ -1,6 +1,6 @@
-"""Ask DVC about the stages, in the one module that knows its Python interface.
+"""Query DVC about the stages, in the only module that uses its Python interface.
 
-That interface is not documented, so every use of it stands here; requirements/ pins it.
+That interface is not documented; requirements/ pins the version.
 """
 
 import logging
@@ -14,13 +14,13 @@ from brain_mri.errors import InputError
 
 
 def results(root: Path) -> dict[Path, list[str]]:
-    """Return what the stages give Git to keep: their metrics and plots files.
+    """Return the metrics and plots files of the stages, which Git keeps.
 
     Returns:
-        For each path, the columns that its plot draws; none for metrics.
+        For each path, the columns of its plot; none for metrics.
 
     Raises:
-        InputError: `root` is no project's folder, or DVC cannot read dvc.yaml.
+        InputError: `root` is not the project's folder, or DVC cannot read dvc.yaml.
     """
     found = {}
     for stage in _stages(_repo(root)):
@@ -33,7 +33,7 @@ def results(root: Path) -> dict[Path, list[str]]:
 
 
 def outputs(root: Path, name: str) -> list[Path]:
-    """Return the paths that a stage, as DVC calls it, writes; none if there is none."""
+    """Return the outputs of a stage by DVC's name of it; none for an unknown stage."""
     called = name.rpartition(":")[2]
     return [
         root / out.def_path
@@ -44,7 +44,7 @@ def outputs(root: Path, name: str) -> list[Path]:
 
 
 def remove_outputs(root: Path, name: str) -> None:
-    """Remove what a stage, as DVC calls it, has written so far."""
+    """Remove the outputs that a stage has written so far, by DVC's name of it."""
     for path in outputs(root, name):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -53,13 +53,13 @@ def remove_outputs(root: Path, name: str) -> None:
 
 
 def stale(root: Path) -> str:
-    """Say why dvc.lock is not the record of this code and these parameters, or nothing.
+    """Return why dvc.lock does not match code and parameters, or an empty string.
 
-    Data and models may be missing, as in a fresh clone: dvc.lock says that each stage
-    read what the stage before wrote.
+    Data and models may be missing, as in a fresh clone. dvc.lock then shows that each
+    stage read what an earlier stage wrote.
 
     Raises:
-        InputError: DVC cannot read the project, or another DVC command is at work.
+        InputError: DVC cannot read the project, or another DVC command is running.
     """
     from dvc.exceptions import DvcException
 
@@ -71,7 +71,7 @@ def stale(root: Path) -> str:
     stages = {stage.addressing: stage for stage in _stages(repo)}
     made = {out.def_path: out for stage in stages.values() for out in stage.outs}
     if frozen := [n for n, s in stages.items() if s.frozen and not s.is_data_source]:
-        return f"{frozen[0]} is frozen, so that nothing makes it run: dvc unfreeze"
+        return f"{frozen[0]} is frozen, so DVC never runs it: dvc unfreeze"
     changed = []
     for name, parts in status.items():
         for path, state in _changes(parts):
@@ -86,7 +86,7 @@ def stale(root: Path) -> str:
 
 
 def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
-    """Give each change that `dvc status` tells of a stage: path or text, and state."""
+    """Yield the changes that `dvc status` reports of a stage: path or text, state."""
     for part in parts:
         if isinstance(part, str):  # changed command
             yield part, part
@@ -94,32 +94,32 @@ def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
         for path, state in part.get("changed deps", {}).items():
             yield path, state if isinstance(state, str) else "parameters"
         for path, state in part.get("changed outs", {}).items():
-            if state == "modified":  # or it is not here
+            if state == "modified":  # a missing output is allowed
                 yield path, state
 
 
 def _is_recorded(stage: Any, made: Any) -> bool:
-    """Say whether a stage has read just what another wrote, by dvc.lock."""
+    """Return whether a stage read what another wrote, by dvc.lock."""
     [dep] = {d.hash_info.value for d in stage.deps if d.def_path == made.def_path}
     return bool(dep) and dep == made.hash_info.value
 
 
 def _lost(root: Path, stages: dict[str, Any]) -> str:
-    """Name what dvc.yaml lost: DVC compares only what dvc.yaml still names."""
+    """Name a stage or path missing from dvc.yaml, which DVC does not compare."""
     recorded = lock.stages(root)
     if lost := sorted(set(recorded) - set(stages)):
-        return f"{lost[0]} in dvc.lock, not in dvc.yaml: put it back or take it out"
+        return f"{lost[0]} is in dvc.lock but not in dvc.yaml: add or remove it"
     for name, entry in recorded.items():
         stage = stages[name]
         deps = {d.def_path for d in stage.deps if not hasattr(d, "params")}
         outs = {out.def_path for out in stage.outs}
         if odd := sorted((deps ^ set(entry.deps)) | (outs ^ set(entry.outs))):
-            return f"{name}: {odd[0]} in one of dvc.yaml and dvc.lock only: dvc repro"
+            return f"{name}: {odd[0]} is only in one of dvc.yaml, dvc.lock: dvc repro"
     return ""
 
 
 def _repo(root: Path) -> Any:
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it says is told here
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # its errors are reported here
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 

@@ -25,7 +25,7 @@ def test_a_carriage_return_in_a_name_is_no_end_of_line(tmp_path):
 
 def test_a_table_saved_anew_on_windows_is_named(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"image_id,y_pred\r\na,1\r\n")
-    with pytest.raises(InputError, match=r"t\.csv: its lines end as Windows' do"):
+    with pytest.raises(InputError, match=r"t\.csv: has Windows line ends"):
         tables.read_csv(tmp_path / "t.csv")
 
 

@@ -37,7 +37,7 @@ def test_a_table_is_written_as_a_table(tmp_path):
         ("", "expected the columns name and value"),
         ("name,values\n", "expected the columns name and value"),
         ("name,value\na\n", "expected the columns name and value"),
-        ("name,value\na,1\na,2\n", "a name stands there twice"),
+        ("name,value\na,1\na,2\n", "a name appears twice"),
         ("name,value\na,1\na.b,2\n", "a is a value already"),
         ("name,value\na.b,1\na,2\n", "a holds other values already"),
     ],

@@ -159,7 +159,7 @@ def test_a_stale_lock_fails_and_names_the_stage(folder):
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("scratch.json", '{"test": {"accuracy": NaN}}', "NaN is no JSON number"),
+        ("scratch.json", '{"test": {"accuracy": NaN}}', "NaN is not a JSON number"),
         ("scratch.json", '{"test": {"accuracy": 0.5', "cannot be read as JSON"),
         ("scratch.json", "[]", "cannot be read as JSON"),
         ("scratch.json", None, "missing"),
@@ -266,7 +266,7 @@ def test_a_path_that_dvc_yaml_lost_is_named(folder, path, told):
     edit(folder / "dvc.yaml", path, "")
     cause = failures()["dvc.lock"]
     assert told in cause
-    assert "in one of dvc.yaml and dvc.lock only" in cause
+    assert "is only in one of dvc.yaml, dvc.lock" in cause
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ NOW = {"m.auc": 0.8, "m.brier": 0.2, "m.f1": None, "m.name": "x", "m.inf": 1e999
         ("m.brier", 0.2, ""),
         ("m.brier", 0.19, "above its ceiling"),
         ("m.f1", 0, "undefined (null)"),
-        ("m.name", 0, "no number, or too large a one"),
-        ("m.inf", 0, "no number, or too large a one"),
+        ("m.name", 0, "not a number, or too large"),
+        ("m.inf", 0, "not a number, or too large"),
         ("m.aucc", 0, "no such metric; did you mean m.auc?"),
         ("m.recall", 0, "no such metric"),
         ("n.auc", 0, "metrics holds nothing of n that can be read"),

@@ -129,7 +129,7 @@ def test_a_value_of_another_type_is_another_value(found, expected):
 def test_missing_and_additional_keys_are_named():
     assert recompute.unlike({"a": 1, "c": 3}, {"a": 1, "b": None}) == [
         "b: missing",
-        "c: nothing gives it, found 3",
+        "c: unexpected, found 3",
     ]
 
 

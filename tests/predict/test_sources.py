@@ -235,7 +235,7 @@ def test_an_unfinished_run_answers_nothing(copied):
     for command in (["predict", "data/phantom"], ["export", "--out", "exported"]):
         status = 2 if command[0] == "predict" else 1
         told = refused(copied, *command, status=status)
-        assert "has not seen the data/crop.csv that crop wrote; dvc repro" in told
+        assert "did not read the data/crop.csv that crop wrote; dvc repro" in told
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,8 @@ def check_name(name: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise InputError(
-            f"--name {name!r}: expected letters, digits, '-', '_' and '.' only"
+            f"--name {name!r}: expected letters, digits, '-', '_' and '.', beginning "
+            "with a letter, a digit or '_'"
         )
     if name.endswith(".dvc") or name == "dvc.yaml":
         raise InputError(f"--name {name!r}: expected a name not reserved by DVC")

@@ -1,4 +1,4 @@
-"""Look at every file once: is it a usable image, and which others show the same?"""
+"""Examine every file: is it a usable image, and which images belong together?"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ UNNAMED = "in no folder that classes names in params.yaml"
 
 @dataclass(frozen=True)
 class Audit:
-    """Hold the manifest, a row per file, and the pairs of images that belong together.
+    """Hold the manifest, one row per file, and the pairs of images of one group.
 
     manifest: image_id, file, label, group, accepted, reason, sha256 (of the bytes),
         pixels_sha256 (of the grey levels), bytes, format, mode, width, height, box (a
         person's, as `x0 y0 x1 y1`); sorted by file. Rejected files have empty ids.
-    pairs: first, second (image ids), kind (`exact`: same pixels, `near`: the same
-        picture, `review`: neighbours in a group of review.csv, or `patient`: other
-        pictures of one patient, as DICOM files name him).
+    pairs: first, second (image ids), kind (`exact`: identical pixels; `near`: copies of
+        one picture; `review`: in one group of review.csv; `patient`: of one patient,
+        by the PatientID of DICOM files).
     """
 
     manifest: pd.DataFrame
@@ -45,7 +45,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Facts:
-    """Hold what is kept of one file: all but its pixels."""
+    """Hold what is known of one file, without its pixels."""
 
     file: str
     label: str
@@ -59,7 +59,7 @@ class _Facts:
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
     decision: Decision = Decision("")
-    patient: str = ""  # means nothing outside this process, so it is never written
+    patient: str = ""  # a pseudonym of this process, never written
 
 
 def audit(
@@ -68,16 +68,16 @@ def audit(
     """Audit every file below `folder`.
 
     An image id is the first 12 hex digits of the SHA-256 of the file's bytes; further
-    files of the same bytes get `-2`, `-3`. A group is named after the lowest image id
-    in it: that image represents it.
+    files of the same bytes get `-2`, `-3`. A group is named after its lowest image id;
+    that image represents the group.
 
     Args:
-        folder: the data set's.
+        folder: the folder of the data set.
         folders: the class, no or yes, of each folder in it.
-        decisions: what a person decided, by file.
+        decisions: the decisions of a person, by file.
 
     Raises:
-        InputError: A folder is missing, a class has no usable image, or a decision
+        InputError: a folder is missing, a class has no usable image, or a decision
             does not fit the files.
     """
     facts = _examine(folder, folders, decisions)
@@ -97,7 +97,7 @@ def audit(
 
 
 def summary(audited: Audit) -> dict[str, int]:
-    """Count files, classes, a person's decisions, duplicates and groups."""
+    """Count files, classes, decisions of a person, duplicates and groups."""
     manifest = audited.manifest
     accepted = manifest[manifest["accepted"]]
     by_group = accepted.groupby("group")["label"]
@@ -119,16 +119,16 @@ def summary(audited: Audit) -> dict[str, int]:
 
 
 def rejected(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of files that cannot be used, but for those a person excluded."""
+    """Return the rows of unusable files, without those that a person excluded."""
     excluded = manifest["reason"].str.startswith(EXCLUDED)
     return manifest[~manifest["accepted"] & ~excluded]
 
 
 def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
-    """Refuse a data set of which more than a share cannot be used, naming ten files.
+    """Refuse a data set in which too large a share of the files is unusable.
 
     Raises:
-        InputError: it is so.
+        InputError: the share is larger than `max_rejected`; ten files are named.
     """
     lost = rejected(manifest)
     if len(lost) > max_rejected * len(manifest):
@@ -146,7 +146,7 @@ def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
 def _examine(
     folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
 ) -> list[_Facts]:
-    """Look at every file, those that `brain-mri add` left out too; sorted by file."""
+    """Examine every file and list those that `brain-mri add` left out, by name."""
     check_folders(folder, folders)
     files = [file for file in list_files(folder) if file != LEFT_OUT]
     reasons = left_out_before(folder)
@@ -163,7 +163,7 @@ def _examine(
 
 
 def _look(folder: Path, seen: _Facts) -> _Facts:
-    """Add to a file's name and label what its content says."""
+    """Read one file and add the facts about its content."""
     path = folder / seen.file
     if reason := odd(path, folder):
         return _refused(seen, reason)
@@ -194,7 +194,7 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
 
 
 def _refused(seen: _Facts, reason: str) -> _Facts:
-    """Say why a file is not used; what a person decided about it comes first."""
+    """Add the reason why a file is not used; a person's reason takes precedence."""
     decided = seen.decision.excluded
     return replace(seen, reason=f"{EXCLUDED}{decided}" if decided else reason)
 
@@ -230,7 +230,7 @@ def _pairs(
     found = dict(zip(map(tuple, pictures.tolist()), kinds, strict=True))
     for kind, pairs in joined.items():
         for pair in map(tuple, pairs.tolist()):
-            found.setdefault(pair, kind)  # that it is one picture says more
+            found.setdefault(pair, kind)  # exact and near take precedence
     return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
 
 

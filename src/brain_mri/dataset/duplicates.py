@@ -57,7 +57,8 @@ class Features(NamedTuple):
 def fingerprint(grey: Grey) -> npt.NDArray[np.uint64]:
     """Hash an image, uint8 (height, width), with and without its margin: (2,).
 
-    The hash is ImageHash's 64-bit `phash`: signs of the low DCT frequencies.
+    The hash is ImageHash's 64-bit `phash`: which of the low DCT frequencies lie above
+    their median.
     """
     hashes = (
         imagehash.phash(Image.fromarray(g), hash_size=8) for g in (grey, strip(grey))

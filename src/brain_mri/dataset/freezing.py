@@ -1,4 +1,4 @@
-"""Keep the parts of images that are there when others are added: split.csv."""
+"""Keep the part of every image when data are added, by split.csv."""
 
 import re
 from collections import Counter, defaultdict
@@ -27,8 +27,8 @@ def read(path: Path) -> pd.DataFrame:
     """Read the frozen images: image_id, group, part.
 
     Raises:
-        InputError: the file is malformed, an id is none, a part is unknown, an image
-            stands there twice, or a group or a file is in two parts.
+        InputError: the file is malformed, an id or a part is invalid, an image is
+            listed twice, or a group or a file is in two parts.
     """
     rows = read_rows(path, COLUMNS)
     seen: set[str] = set()
@@ -55,10 +55,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def translated(frozen: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Put today's ids where `split.csv` still has those made of pixels.
+    """Replace the ids of earlier versions, which were made of decoded pixels.
 
-    Ids were made of decoded pixels before; now they are made of the files' bytes. The
-    next `brain-mri freeze` writes what is returned here.
+    Ids are made of the files' bytes now. The next `brain-mri freeze` writes the new
+    ids to `split.csv`.
 
     Args:
         frozen: as `read` returns it.
@@ -76,15 +76,15 @@ def translated(frozen: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 
 def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
-    """Return the part of each group that holds a frozen image.
+    """Return the part of each group that contains a frozen image.
 
     Args:
         images: columns image_id, group and file.
         frozen: as `read` returns it.
 
     Raises:
-        InputError: a group joins frozen groups of two parts, or no frozen image is
-            among the images: they are another data set's.
+        InputError: a group joins frozen groups of two parts, or the frozen images are
+            those of another data set.
     """
     stems = images["image_id"].map(stem)
     rows = frozen.assign(stem=frozen["image_id"].map(stem))
@@ -108,12 +108,12 @@ def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
 
 
 def summary(images: pd.DataFrame, frozen: pd.DataFrame, kept: int) -> dict[str, int]:
-    """Count the frozen groups that are there, and the frozen images that are not.
+    """Count the frozen groups that are present and the frozen images that are absent.
 
     Args:
         images: column image_id.
         frozen: as `read` returns it.
-        kept: the number of groups that hold a frozen image.
+        kept: the number of groups that contain a frozen image.
     """
     there = Counter(images["image_id"].map(stem))
     then = Counter(frozen["image_id"].map(stem))
@@ -121,7 +121,7 @@ def summary(images: pd.DataFrame, frozen: pd.DataFrame, kept: int) -> dict[str, 
 
 
 def freeze(data: Path, frozen: pd.DataFrame) -> pd.DataFrame:
-    """Return the present split and the frozen images that it lacks, by image id.
+    """Return the present split and the frozen images absent from it, by image id.
 
     Args:
         data: the folder with the present split, split.csv, and manifest.csv.
@@ -150,12 +150,12 @@ def freeze(data: Path, frozen: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(path: Path, split: pd.DataFrame) -> None:
-    """Write the frozen images, whole or not at all."""
+    """Write the frozen images; a failed write leaves the old file."""
     tables.write_csv(path, split)
 
 
 def _torn(group: pd.DataFrame) -> str:
-    """Name the frozen groups that one group joins, and what is new in it."""
+    """Name the frozen groups that one group joins, and its new images."""
     parts: defaultdict[str, set[str]] = defaultdict(set)
     for row in group.dropna(subset="part").itertuples():
         parts[row.part].add(row.was)

@@ -24,17 +24,17 @@ def split(
     val_size: float,
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Put every image into one part, and count what that did.
+    """Assign every image to one part and count the result.
 
     Args:
         manifest: the audit's table.
-        crops: columns image_id, label and file, the crop's.
+        crops: columns image_id, label and file (of the crop).
         frozen: as `freezing.read` returns it.
         test_size, val_size, seed: see `assign_parts`.
 
     Returns:
-        A row an image, sorted by image_id: the columns of `crops`, group, y_true and
-        part. And the counts of `metrics/split_counts.csv`.
+        The split, one row per image, sorted by image_id: the columns of `crops`, group,
+        y_true and part; and the counts for `metrics/split_counts.csv`.
 
     Raises:
         InputError: see `assign_parts` and `freezing.keep`.
@@ -50,17 +50,17 @@ def split(
     counts = summary(images) | freezing.summary(images, frozen, len(kept))
     n_test = int((images["part"] == "test").sum())
     counts["random_split"] = random_split(images["group"], n_test, seed)
-    # by id, so that no later step can depend on file names
+    # by id, so that no later step depends on file names
     return images.sort_values("image_id", ignore_index=True), counts
 
 
 def told(counts: Mapping[str, Any]) -> Iterator[str]:
-    """Say in lines what `split` counted."""
+    """Report the counts of `split` in lines of text."""
     blind = counts["random_split"]
     yield (
-        f"{counts['groups_shared']} groups shared between parts; at random, "
-        f"{blind['leaked_mean']} of {blind['test_images']} test images would have one "
-        "of their group outside"
+        f"{counts['groups_shared']} groups shared between parts; in a random split, "
+        f"{blind['leaked_mean']} of {blind['test_images']} test images would have "
+        "another image of their group outside the test part"
     )
     if absent := counts["frozen_absent"]:
         yield f"{absent} images of {freezing.FILE} are not in the data set"
@@ -76,25 +76,25 @@ def assign_parts(
     val_size: float,
     seed: int,
 ) -> npt.NDArray[np.str_]:
-    """Return the part of every image, such that no group straddles two parts.
+    """Return the part of every image; no group is divided between parts.
 
-    Frozen groups keep theirs. Within each class the others are taken in a random order
-    and each goes to the part that is furthest below its share of the images. The order
-    is that of a hash of seed and group: it depends on no file name, no listing and no
-    other image.
+    Frozen groups keep their part. The other groups of a class are taken in a random
+    order, and each goes to the part that is furthest below its share of the images. The
+    order is that of a hash of seed and group, so it depends on no file name, no listing
+    and no other image.
 
     Args:
         images: columns group and y_true (0 or 1), shape (n, 2).
-        frozen: the parts of groups that have one already.
+        frozen: the part of each frozen group.
         test_size: share of the images for test, in (0, 1).
-        val_size: share of the remainder for validation, in (0, 1).
-        seed: rules the order of the groups.
+        val_size: share of the remaining images for validation, in (0, 1).
+        seed: seed of the order of the groups.
 
     Returns:
-        Strings out of PARTS, shape (n,).
+        The part of each image, one of PARTS, shape (n,).
 
     Raises:
-        InputError: a class has too few groups to be in every part.
+        InputError: a class has too few groups for three parts.
     """
     groups = images.groupby("group")["y_true"].agg(["size", "mean"])
     rank = {group: _rank(seed, group) for group in groups.index}
@@ -117,7 +117,7 @@ def shared_groups(group: npt.ArrayLike, part: npt.ArrayLike) -> int:
 
 
 def summary(split: pd.DataFrame) -> dict[str, object]:
-    """Count images and groups in every part and class, and the groups shared.
+    """Count images, groups and classes in every part, and the groups in two parts.
 
     Args:
         split: columns group, y_true and part.
@@ -141,17 +141,17 @@ def summary(split: pd.DataFrame) -> dict[str, object]:
 
 
 def random_split(group: npt.ArrayLike, n_test: int, seed: int) -> dict[str, float]:
-    """Simulate what splitting at random, blind to the groups, would have leaked.
+    """Simulate the leakage of random splits that ignore the groups.
 
     Args:
-        group: of every image, shape (n,).
-        n_test: size of the test part; the others are learnt from or chosen by.
-        seed: of the simulation.
+        group: the group of every image, shape (n,).
+        n_test: number of test images.
+        seed: seed of the simulation.
 
     Returns:
-        Of `simulations` splits: how many of the test images have one of their
-        group outside the test part, mean, 5th and 95th percentile; and the share of
-        splits without any.
+        Over `simulations` splits, the number of test images with another image of their
+        group outside the test part (mean, 5th and 95th percentile), and the share of
+        splits without such an image.
     """
     codes = np.sort(np.unique(np.asarray(group), return_inverse=True)[1])
     sizes = np.bincount(codes)
@@ -184,7 +184,7 @@ def _rank(seed: int, group: str) -> str:
 def _fill(
     sizes: pd.Series, shares: dict[str, float], frozen: Mapping[str, str]
 ) -> dict[str, str]:
-    """Give each group, in order, to the part that is furthest below its share."""
+    """Assign each group, in order, to the part that is furthest below its share."""
     part_of = {str(group): frozen[group] for group in sizes.index if group in frozen}
     images = dict.fromkeys(PARTS, 0)
     for group, part in part_of.items():
@@ -197,7 +197,7 @@ def _fill(
 
 
 def _check_filled(part_of: Mapping[str, str], label: int, group: pd.Series) -> None:
-    """Refuse a class that leaves a part empty; `group`: of each of its images."""
+    """Refuse a class that leaves a part empty; `group`: the group of each image."""
     empty = [part for part in PARTS if part not in part_of.values()]
     if empty:
         raise InputError(
@@ -209,13 +209,13 @@ def _check_filled(part_of: Mapping[str, str], label: int, group: pd.Series) -> N
 
 
 def _crowd(group: pd.Series) -> str:
-    """Say what to look at where one group holds most images of a class."""
+    """Explain how to proceed if one group holds most images of a class."""
     sizes = group.value_counts()
     if len(group) < 2 or sizes.iloc[0] <= len(group) / 2:
         return ""
     return (
         f". Group {sizes.index[0]} alone holds {sizes.iloc[0]} of its {len(group)} "
-        "images (data/manifest.csv names them): if they are not of one patient, all "
-        "their DICOM files may state one PatientID, or review.csv one group; give each "
-        "patient an own one, or none"
+        "images (data/manifest.csv names them). If they are not of one patient, their "
+        "DICOM files may share one PatientID or review.csv may put them in one group; "
+        "give each patient a separate one, or none"
     )

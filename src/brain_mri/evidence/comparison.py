@@ -1,8 +1,8 @@
 """Compare two classifiers on the same groups of images.
 
-The verdict is fixed beforehand: the difference in accuracy at a threshold of 0.5, with
-Newcombe's paired interval. Everything else is secondary and decides nothing, except
-that a network which did not learn is not compared.
+The rule of the verdict is fixed beforehand: the difference in accuracy at a threshold
+of 0.5, with Newcombe's paired interval. All other results are secondary. A network that
+did not learn its training images is not compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from brain_mri.evidence.scoring import Scores, defined, rounded, score
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 CHANCE = 0.5  # ROC AUC of a network that has learnt nothing
-# What `metrics/selected.json` holds of the champion.
+# The champion's metrics in `metrics/selected.json`.
 HEADLINE = (
     "accuracy",
     "balanced_accuracy",
@@ -51,16 +51,17 @@ def compare(
         models: for scratch and vgg, their predictions: columns image_id, group, part,
             y_true (0 or 1), y_score in [0, 1].
         baselines: for each null baseline, the same.
-        trained: for scratch and vgg, their predictions of the originals that they
-            learnt from.
-        weights: where VGG-16's come from, imagenet or random.
+        trained: for scratch and vgg, their predictions of the training images, without
+            augmentation.
+        weights: source of VGG-16's weights, imagenet or random.
 
     Returns:
-        verdict, sentence and what they rest on; every difference is vgg minus scratch,
-        or network minus baseline. `secondary` decides nothing.
+        The verdict as a label and a sentence, and the numbers behind them. Every
+        difference is vgg minus scratch, or network minus baseline. `secondary` does not
+        influence the verdict.
 
     Raises:
-        InputError: two of the tables are not of the same images.
+        InputError: two of the tables are of different images.
     """
     tests = {
         name: table[table["part"] == "test"]
@@ -98,7 +99,7 @@ def compare(
 
 
 def headline(compared: Mapping[str, Any]) -> dict[str, object]:
-    """Return what `metrics/verdict.json` holds of the comparison."""
+    """Return the numbers of the comparison for `metrics/verdict.json`."""
     return {
         "verdict": compared["verdict"],
         **compared["accuracy"],
@@ -107,11 +108,11 @@ def headline(compared: Mapping[str, Any]) -> dict[str, object]:
 
 
 def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
-    """Say how well a network ranks the originals it learnt from, and if it learnt.
+    """Return how well a network ranks its training images, and whether it learnt.
 
     Returns:
-        roc_auc with its limits and n_groups, one image a group; `learned`: the lower
-        limit, or the value itself where there is no interval, lies above chance.
+        roc_auc with its limits, n_groups (one image per group) and `learned`: whether
+        the lower limit, or the value itself if there is no interval, is above chance.
     """
     y_true, y_score = arrays(predictions)
     value, low, high = map(defined, intervals.auroc(y_true, y_score))
@@ -128,7 +129,7 @@ def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
 def selected(
     predictions: pd.DataFrame, model: str, threshold: float
 ) -> dict[str, object]:
-    """Return the champion's name and its eight headline numbers of the test."""
+    """Return the champion's name and its eight headline metrics of the test part."""
     scores = score(predictions[predictions["part"] == "test"], threshold)
     return {"model": model, **{name: scores[name] for name in HEADLINE}}
 

@@ -1,4 +1,4 @@
-"""Turn predictions into the files of metrics/ that rest on them.
+"""Compute the files of metrics/ that follow from predictions.
 
 The stages write these files; the gate computes them again and compares.
 """
@@ -21,8 +21,8 @@ def of_network(
     Args:
         name: scratch or vgg.
         table: its predictions of val and test.
-        threshold: y_score from which an image is called a tumour.
-        temperature: the divisor of its logits, 1 where scores are not calibrated.
+        threshold: decision threshold.
+        temperature: divisor of its logits; 1 if scores are not calibrated.
     """
     test = table[table["part"] == "test"]
     return {
@@ -44,18 +44,19 @@ def of_comparison(
     threshold: float,
     weights: str,
 ) -> Contents:
-    """Return the verdict, what it rests on, the champion's numbers, every metric.
+    """Return the verdict, the numbers behind it, the champion's metrics, all metrics.
 
     Args:
         networks: for scratch and vgg, their predictions of val and test.
         nulls: for each null baseline, the same.
-        trained: for scratch and vgg, their predictions of the training originals.
+        trained: for scratch and vgg, their predictions of the training images, without
+            augmentation.
         champion: scratch or vgg.
-        threshold: y_score from which a network calls an image a tumour.
-        weights: where VGG-16's come from, imagenet or random.
+        threshold: decision threshold of the networks.
+        weights: source of VGG-16's weights, imagenet or random.
 
     Raises:
-        InputError: two of the tables are not of the same images.
+        InputError: two of the tables are of different images.
     """
     compared = comparison.compare(networks, nulls, trained, weights)
     return {

@@ -1,4 +1,4 @@
-"""Score one classifier on one part: metrics, intervals, operating points."""
+"""Metrics, intervals and operating points of one classifier on one part."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,10 +11,10 @@ from brain_mri.evidence import intervals
 from brain_mri.evidence.observations import arrays
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
-DIGITS = 6  # rounding, so that the last bits of another machine do not show
-WANTED = 0.90  # the sensitivity, or the specificity, that an operating point must have
+DIGITS = 6  # hides differences between machines in the last bits
+WANTED = 0.90  # sensitivity or specificity that an operating point must reach
 Scores = dict[str, float | int | None]
-# The denominator of each proportion, and its numerator.
+# The numerator and the denominator of each proportion.
 PROPORTIONS = {
     "accuracy": (("tp", "tn"), ("tp", "fp", "fn", "tn")),
     "sensitivity": (("tp",), ("tp", "fn")),
@@ -22,8 +22,12 @@ PROPORTIONS = {
     "ppv": (("tp",), ("tp", "fp")),
     "npv": (("tn",), ("tn", "fn")),
 }
-BOUNDED = ("accuracy", "sensitivity", "specificity")  # with limits among the scores
-# The ten numbers by which runs are compared; statistics.csv has them all.
+BOUNDED = (
+    "accuracy",
+    "sensitivity",
+    "specificity",
+)  # proportions whose limits `score` returns
+# The ten numbers for comparing runs; statistics.csv has all metrics.
 COMPARED = {
     "val": ("accuracy", "roc_auc", "log_loss"),
     "test": (
@@ -39,7 +43,7 @@ COMPARED = {
 
 
 def by_part(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
-    """Score validation and test apart."""
+    """Score validation and test separately."""
     return {
         part: score(predictions[predictions["part"] == part], threshold)
         for part in ("val", "test")
@@ -47,7 +51,7 @@ def by_part(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
 
 
 def headline(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
-    """Return the ten numbers that `metrics/<network>.json` holds."""
+    """Return the ten numbers of one network for `metrics/<network>.json`."""
     scores = by_part(predictions, threshold)
     return {
         part: {name: scores[part][name] for name in COMPARED[part]} for part in scores
@@ -58,15 +62,16 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     """Compute every metric of one part, each group counted once.
 
     Definitions follow scikit-learn, https://scikit-learn.org/stable/api/sklearn.metrics.html;
-    `_low` and `_high` are the limits of a 95 % interval, see `intervals`. What is
-    undefined is None, never 0.
+    `_low` and `_high` are the limits of a 95 % interval, see `intervals`. An undefined
+    metric is None.
 
     Args:
         predictions: columns image_id, group, y_true (0 or 1), y_score in [0, 1].
-        threshold: y_score from which an image is called a tumour.
+        threshold: decision threshold; a y_score at or above it is called a tumour.
 
     Returns:
-        Metric names to values rounded to 6 digits; `*_loss` and brier are better low.
+        Metric names to values, rounded to 6 decimals; lower brier and log_loss are
+        better.
     """
     y_true, y_score = arrays(predictions)
     scores = {
@@ -79,7 +84,7 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
 
 
 def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Scores:
-    """Compute the counts of the 2x2 table and the rates made of them.
+    """Compute the counts of the 2x2 table and the rates derived from them.
 
     Args:
         y_true: shape (n,), 0 or 1.
@@ -115,16 +120,16 @@ def proportion(
 
 
 def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
-    """Choose the threshold on validation groups.
+    """Choose the threshold of an operating point on validation groups.
 
     Args:
         predictions: the validation part.
-        wanted: specificity, for the lowest threshold at which it is at least 0.90;
-            or sensitivity, for the highest.
+        wanted: `specificity` for the lowest threshold with a specificity of at least
+            0.90; `sensitivity` for the highest with such a sensitivity.
 
     Returns:
-        A score; infinite where only calling nothing a tumour will do; None where a
-        class is missing.
+        A score; infinity if the threshold must exclude every case; None if a class is
+        missing.
     """
     y_true, y_score = arrays(predictions)
     if len(np.unique(y_true)) < 2:
@@ -140,18 +145,18 @@ def statistics(
     nulls: Mapping[str, pd.DataFrame],
     threshold: float,
 ) -> pd.DataFrame:
-    """List every metric of every classifier with its interval and what it rests on.
+    """List every metric of every classifier with its interval and its denominator.
 
     Args:
         networks: for each network, its predictions of val and test.
         nulls: the same for each null baseline.
-        threshold: y_score from which a network calls an image a tumour.
+        threshold: decision threshold of the networks.
 
     Returns:
         Columns model, part, metric, value, low, high, count (the numerator), n (the
-        denominator) and threshold; empty where undefined or without meaning. The last
-        four rows of a classifier are the operating points, their threshold chosen on
-        validation, their values of the test.
+        denominator) and threshold; empty if undefined or not applicable. The last four
+        rows of a classifier are the operating points: the threshold is chosen on
+        validation, the values are those of the test part.
     """
     rows = []
     for model, table in {**networks, **nulls}.items():
@@ -164,16 +169,16 @@ def statistics(
     limits = ["value", "low", "high"]
     columns = ["model", "part", "metric", *limits, "count", "n", "threshold"]
     table = pd.DataFrame(rows, columns=columns)
-    # not the threshold: rounded, it would not cut where it did
+    # the threshold is not rounded: a rounded one could separate other cases
     table[limits] = table[limits].astype(float).round(DIGITS)
     return table.astype({"count": "Int64", "n": "Int64"})
 
 
 def from_statistics(table: pd.DataFrame, part: str = "test") -> dict[str, Scores]:
-    """Read the scores of every classifier back from the table of `statistics`.
+    """Return the scores of every classifier from the table of `statistics`.
 
     Args:
-        table: as `tables.read_csv` reads it.
+        table: the table, as read by `tables.read_csv`.
         part: val or test.
 
     Returns:
@@ -207,8 +212,8 @@ def _scores_of(rows: pd.DataFrame) -> Scores:
 
 
 def rounded(value: float | int | None) -> float | int | None:
-    """Round to the digits that are kept, and leave counts and None alone."""
-    # a sum with 0.0 is never -0.0
+    """Round a float to `DIGITS` decimals; return counts and None unchanged."""
+    # adding 0.0 turns -0.0 into 0.0
     return round(float(value), DIGITS) + 0.0 if isinstance(value, float) else value
 
 
@@ -235,7 +240,7 @@ def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
 
 
 def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
-    """Fix a threshold on validation for each wanted rate; score it on the test."""
+    """Choose a threshold on validation for each wanted rate and score the test part."""
     val, test = (predictions[predictions["part"] == part] for part in ("val", "test"))
     y_true, y_score = arrays(test)
     rows: list[dict[str, object]] = []
@@ -261,11 +266,11 @@ def _proportion_row(name: str, scores: Scores, threshold: float) -> dict[str, ob
 def _of_scores(
     y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]
 ) -> Scores:
-    """Compute what needs no threshold."""
+    """Compute the metrics that need no threshold."""
     n = len(y_true)
     two = 0 < y_true.sum() < n
-    # one confident error must not be infinite: float32 cannot say 1 - 1e-8 (Keras
-    # clips its loss at the same place)
+    # clipped as Keras clips its loss: float32 cannot hold 1 - 1e-8, and one confident
+    # error would make the loss infinite
     sure = np.clip(y_score, 1e-7, 1 - 1e-7)
     area, low, high = intervals.auroc(y_true, y_score)
     scores = _with_limits("roc_auc", defined(area), (low, high))

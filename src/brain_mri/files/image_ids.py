@@ -1,4 +1,4 @@
-"""Name every image after its file's bytes, and compare images by their grey levels."""
+"""Identify an image by its file's bytes and its picture by the grey levels."""
 
 import hashlib
 from collections import defaultdict
@@ -11,9 +11,9 @@ DIGITS = 12  # 48 bits: two of 100,000 files collide with probability 2e-5
 
 
 def image_ids(digests: Sequence[str]) -> list[str]:
-    """Shorten the files' SHA-256 to ids; further files of one id get -2, -3...
+    """Shorten the SHA-256 of files to ids; identical files get the suffixes -2, -3...
 
-    A new version of a decoder may change pixels; it changes no id.
+    A new version of a decoder may change pixels, but it changes no id.
     """
     seen: defaultdict[str, int] = defaultdict(int)
     ids = []
@@ -25,9 +25,9 @@ def image_ids(digests: Sequence[str]) -> list[str]:
 
 
 def stem(image_id: str) -> str:
-    """Return what all files of the same bytes share of their ids.
+    """Return the part of an id that identical files share.
 
-    Which of them gets `-2` depends on their names, and on those of new files.
+    Their suffixes depend on the files' names, also on those of files added later.
     """
     return image_id.partition("-")[0]
 

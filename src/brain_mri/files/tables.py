@@ -10,7 +10,7 @@ import pandas as pd
 from brain_mri.errors import InputError
 from brain_mri.files.writing import writing
 
-TEXT = (  # columns that are text, also where all of them look like numbers
+TEXT = (  # columns of text, whose values may all look like numbers
     "image_id",
     "group",
     "file",
@@ -23,11 +23,11 @@ TEXT = (  # columns that are text, also where all of them look like numbers
 
 
 def write_json(path: Path, values: Mapping[str, object]) -> None:
-    """Write a summary, readable and the same each time; what is undefined is null.
+    """Write values as JSON, readable and the same each time; undefined is null.
 
     Raises:
         InputError: the disk is full or the folder closed.
-        ValueError: a value is NaN or infinite, which JSON cannot say.
+        ValueError: a value is NaN or infinite, which JSON does not know.
     """
     text = json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False)
     with writing(path) as part:
@@ -45,10 +45,10 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a summary.
+    """Read values from JSON.
 
     Raises:
-        InputError: the file is missing or no JSON; NaN and infinity are none.
+        InputError: the file is missing or is not valid JSON; see `parse_json`.
     """
     try:
         return parse_json(path.read_text(encoding="utf-8"))
@@ -57,27 +57,26 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """Read a summary's text.
+    """Parse a JSON object, more strictly than Python does.
 
     Raises:
-        ValueError: it is no JSON object; NaN and infinity, which Python would let
-            pass, are no JSON. Or it holds a key twice, of which Python would take the
-            last, or is nested deeper than Python can follow.
+        ValueError: the text is not a JSON object, contains NaN or infinity, repeats a
+            key, or is nested deeper than Python can follow.
     """
     try:
         values = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
     except RecursionError:
-        raise ValueError("brackets within brackets, too many to follow") from None
+        raise ValueError("too many nested brackets") from None
     if not isinstance(values, dict):
         raise ValueError("expected keys with values")
     return values
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a table; ids and names are text, also where they look like numbers.
+    """Read a table; the columns of `TEXT` stay text.
 
     Raises:
-        InputError: the file is missing or no table, or was saved anew on Windows.
+        InputError: the file is missing, is not a table, or has Windows line ends.
     """
     text = dict.fromkeys(TEXT, str)
     try:
@@ -88,18 +87,16 @@ def read_csv(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({error})") from error
     if table.columns[-1].endswith("\r"):
-        raise InputError(
-            f"{path}: its lines end as Windows' do (CRLF), as no stage writes them"
-        )
+        raise InputError(f"{path}: has Windows line ends (CRLF), which no stage writes")
     return table
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key appears twice")
     return values
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number; null says undefined")
+    raise ValueError(f"{constant} is not a JSON number; write null for undefined")

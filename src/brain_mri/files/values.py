@@ -1,6 +1,7 @@
-"""Keep nested values as a table: one row per value, its dotted name and the value.
+"""Store nested values as a table: one row per value, with its dotted name.
 
-DVC takes every number of a JSON file for a metric to compare; a table is none.
+DVC treats every number of a metrics file as a column to compare. Tables keep the many
+other numbers out of `dvc metrics show` and `dvc exp show`.
 """
 
 import csv
@@ -20,7 +21,7 @@ COLUMNS = ["name", "value"]
 
 
 def write(path: Path, content: Mapping[str, object] | pd.DataFrame) -> None:
-    """Write a table; or nested values, as JSON or as a table by the file's ending.
+    """Write a table, or nested values as JSON or CSV, depending on the file's suffix.
 
     Raises:
         InputError: the disk is full or the folder is closed.
@@ -36,10 +37,10 @@ def write(path: Path, content: Mapping[str, object] | pd.DataFrame) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read nested values that `write` wrote as a table.
+    """Read nested values from a table that `write` made.
 
     Raises:
-        InputError: the file is missing or is no such table.
+        InputError: the file is missing or is not such a table.
     """
     try:
         return nested(parse(path.read_text(encoding="utf-8")))
@@ -48,15 +49,15 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def is_table(text: str) -> bool:
-    """Say whether a table's text begins as `write` begins one."""
+    """Return whether a CSV text is a table of nested values."""
     return text.startswith(f"{','.join(COLUMNS)}\n")
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the values of a table's text by their dotted names.
+    """Return the values of a CSV text by their dotted names.
 
     Raises:
-        ValueError: the text is no such table, or a name stands there twice.
+        ValueError: the text is not such a table, or a name appears twice.
     """
     try:
         header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
@@ -66,7 +67,7 @@ def parse(text: str) -> dict[str, Any]:
         raise ValueError("expected the columns name and value")
     found = {name: _read(value) for name, value in rows}
     if len(found) < len(rows):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name appears twice")
     return found
 
 
@@ -74,7 +75,7 @@ def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
     """Turn dotted names into keys within keys.
 
     Raises:
-        ValueError: a name is both a value and the start of other names.
+        ValueError: a name is both a value and the prefix of another name.
     """
     found: dict[str, Any] = {}
     for name, value in leaves.items():
@@ -91,7 +92,7 @@ def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: object) -> str:
-    """Write a value as JSON does, but text bare and null as nothing."""
+    """Format a value as JSON does, but text without quotes and null as nothing."""
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, allow_nan=False)

@@ -1,7 +1,7 @@
-"""Check the results that Git keeps: whole, unedited, fresh, good enough, no worse.
+"""Check the results in Git: complete, unedited, up to date, good enough, no worse.
 
-Data, DVC's cache, TensorFlow and Git's history are not needed. The files are read here,
-as `dvc metrics show` leaves out what is null and passes over what is missing.
+The check needs no data, no DVC cache, no TensorFlow and no Git history. It reads the
+files itself, because `dvc metrics show` hides null values and skips missing files.
 """
 
 import difflib
@@ -23,14 +23,14 @@ from brain_mri.files import tables, values
 from brain_mri.gate import recompute
 
 METRICS = Path("metrics")
-DIGITS = 6  # as many as the results have
+DIGITS = 6  # as in the results
 
-Values = Mapping[str, Any]  # by `<file of metrics/>.<key in it>`
+Values = Mapping[str, Any]  # by `<classifier>.<part>.<metric>` or `<file>.<name>`
 
 
 @dataclass(frozen=True)
 class Row:
-    """Hold a check: what of, what was found and demanded, why it fails if it does."""
+    """Hold one check: subject, value found, demand, and the cause of a failure."""
 
     check: str
     found: str
@@ -39,15 +39,15 @@ class Row:
 
 
 def check(root: Path, against: str | None = None) -> list[Row]:
-    """Check what the section `check` of `root`/params.yaml demands.
+    """Run the checks that the section `check` of `root`/params.yaml demands.
 
     Args:
         root: the project's folder.
-        against: the Git revision that drops are measured from; None for no drops.
+        against: the Git revision for comparing drops; None to skip them.
 
     Raises:
-        InputError: it cannot be checked: there is no project, no Git repository or no
-            such revision, or params.yaml is wrong.
+        InputError: the check cannot run: there is no project, no Git repository or no
+            such revision, or params.yaml is invalid.
     """
     params = config.load(root / config.FILE)
     files = pipeline.results(root)
@@ -70,10 +70,7 @@ def check(root: Path, against: str | None = None) -> list[Row]:
 
 
 def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
-    """Read the numbers of the files; one that cannot be read holds nothing.
-
-    A row of `kept` names it.
-    """
+    """Read the numbers of the files, skipping unreadable files, which `kept` names."""
     found: dict[str, Any] = {}
     for path in files:
         with suppress(OSError, ValueError):
@@ -82,10 +79,10 @@ def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
 
 
 def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[str, Any]:
-    """Read the numbers of the files as a commit has them; it may lack some.
+    """Read the numbers of the files in a commit; a missing file is skipped.
 
     Raises:
-        InputError: one is there and cannot be read.
+        InputError: a file of the commit cannot be read.
     """
     there = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".")
     found: dict[str, Any] = {}
@@ -99,12 +96,12 @@ def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[st
 
 
 def numbers(path: Path, text: str) -> dict[str, Any]:
-    """Read a file's numbers by `<its name>.<key in it>`.
+    """Read the numbers of a file by `<file>.<name>`; a table of curves has none.
 
-    In statistics.csv they are `<classifier>.<part>.<metric>`; other tables have none.
+    The keys of statistics.csv are `<classifier>.<part>.<metric>`.
 
     Raises:
-        ValueError: the file cannot be read, or a key hides another.
+        ValueError: the text cannot be read, or a key appears twice.
     """
     if path.suffix == ".json":
         return config.flatten(tables.parse_json(text), f"{path.stem}.")
@@ -119,7 +116,7 @@ def statistics(text: str) -> dict[str, Any]:
     """Read statistics.csv by `<classifier>.<part>.<metric>`, with _low and _high.
 
     Raises:
-        ValueError: a column is missing or the table cannot be read.
+        ValueError: a column is missing, or the table cannot be read.
     """
     table = pd.read_csv(io.StringIO(text))
     if lost := {"model", "part", "metric", "value", "low", "high"} - set(table):
@@ -132,11 +129,11 @@ def statistics(text: str) -> dict[str, Any]:
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
-    """Check that each result is there, readable, in Git and as DVC wrote it.
+    """Check that each result is present, readable, in Git and as recorded in dvc.lock.
 
     Args:
         root: the project's folder.
-        files: for each result, the columns that it must have.
+        files: the required columns of each result.
     """
     demanded = "there, readable, in Git, as in dvc.lock"
     tracked = set(git(root, "ls-files", "-z").split("\0"))
@@ -155,7 +152,7 @@ def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
 
 
 def wrong(root: Path, path: Path, columns: Iterable[str]) -> str:
-    """Say why a result cannot be used; nothing where it can."""
+    """Return why a result cannot be used, or an empty string."""
     if not (root / path).is_file():
         return "missing"
     try:
@@ -170,14 +167,14 @@ def wrong(root: Path, path: Path, columns: Iterable[str]) -> str:
 
 
 def edited(path: Path, written: str | None) -> bool:
-    """Say whether a file has another MD5 than DVC wrote down, if it did."""
+    """Return whether a file differs from its recorded MD5, if there is one."""
     return written is not None and lock.md5(path) != written
 
 
 def recorded(root: Path) -> dict[str, lock.Stage]:
-    """Return what dvc.lock records; nothing where it cannot be read.
+    """Return the record of dvc.lock, empty if the file cannot be read.
 
-    DVC, asked by `fresh`, says what is wrong with such a file.
+    `fresh` reports what is wrong with such a file.
     """
     try:
         return lock.stages(root)
@@ -186,8 +183,8 @@ def recorded(root: Path) -> dict[str, lock.Stage]:
 
 
 def follows(root: Path, params: Params) -> Row:
-    """Check that what is said of the classifiers follows from their predictions."""
-    demanded = "what the predictions give"
+    """Check that the results of the classifiers follow from their predictions."""
+    demanded = "as computed from predictions"
     try:
         unlike = recompute.differences(root / METRICS, params)
     except InputError as error:
@@ -198,17 +195,17 @@ def follows(root: Path, params: Params) -> Row:
 
 
 def fresh(root: Path) -> Row:
-    """Check that DVC would run no stage: code, parameters and results fit dvc.lock."""
+    """Check that code, parameters and results match dvc.lock: no stage would run."""
     try:
         cause = pipeline.stale(root)
     except InputError as error:
         cause = str(error)
     found = "stale" if cause else "fresh"
-    return Row("dvc.lock", found, "fits code, params and results", cause)
+    return Row("dvc.lock", found, "matches code, params and results", cause)
 
 
 def shared(now: Values, limit: int) -> Row:
-    """Check that no group of images, or hardly any, lies in two parts."""
+    """Check that not more than `limit` groups of images lie in two parts."""
     key = "split_counts.groups_shared"
     cause = unusable(key, now)
     if not cause and now[key] > limit:
@@ -217,7 +214,7 @@ def shared(now: Values, limit: int) -> Row:
 
 
 def pretrained(now: Values) -> Row:
-    """Check that the comparison is one with ImageNet weights."""
+    """Check that VGG-16 has ImageNet weights."""
     key = "comparison.vgg_weights"
     found = now.get(key)
     cause = "" if found == "imagenet" else "not pretrained: set vgg.weights: imagenet"
@@ -225,7 +222,7 @@ def pretrained(now: Values) -> Row:
 
 
 def floor(key: str, limit: float, now: Values) -> Row:
-    """Check that a metric is good enough."""
+    """Check that a metric reaches its floor, or stays below its ceiling."""
     low = config.lower_is_better(key)
     cause = unusable(key, now)
     if not cause and (now[key] > limit if low else now[key] < limit):
@@ -237,7 +234,7 @@ def floor(key: str, limit: float, now: Values) -> Row:
 def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row:
     """Check that a metric is not much worse than at another revision.
 
-    One that the revision lacks, or has undefined, is new: nothing to fall behind.
+    A metric that is missing or undefined at the revision counts as new and passes.
     """
     demanded = f"at most {limit:g} worse than at {against}"
     cause = unusable(key, now)
@@ -253,7 +250,7 @@ def drop(key: str, limit: float, now: Values, then: Values, against: str) -> Row
 
 
 def unusable(key: str, found: Values) -> str:
-    """Say why a metric cannot be judged; nothing where it can."""
+    """Return why a metric cannot be judged, or an empty string."""
     stem = key.split(".")[0]
     if not any(name.startswith(f"{stem}.") for name in found):
         return f"{METRICS} holds nothing of {stem} that can be read"
@@ -264,23 +261,23 @@ def unusable(key: str, found: Values) -> str:
     if value is None:
         return "undefined (null)"
     if type(value) not in (int, float) or not abs(value) < 1e9:
-        return "no number, or too large a one"
+        return "not a number, or too large"
     return ""
 
 
 def as_text(value: object) -> str:
-    """Write what was found."""
+    """Format a value that was found."""
     return str(round(value, DIGITS)) if isinstance(value, float) else str(value)
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Lay out the checks as a Markdown table that can be read as it is."""
+    """Format the checks as a Markdown table, aligned for reading in a terminal."""
     lines = [["check", "found", "demanded", "result"]]
     for row in rows:
         result = f"**FAIL**: {row.cause}" if row.cause else "ok"
         cells = (row.check, row.found, row.demanded, result)
         lines.append([" ".join(cell.split()).replace("|", "\\|") for cell in cells])
-    # the last column is as long as its causes and stays ragged
+    # the last column holds the causes and is not padded
     widths = [*(max(len(line[i]) for line in lines) for i in range(3)), 3]
     lines.insert(1, ["-" * width for width in widths])
     padded = (map(str.ljust, line, widths) for line in lines)
@@ -288,7 +285,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Say in a line how many checks pass."""
+    """Return how many checks pass, in one line."""
     failed = sum(1 for row in rows if row.cause)
     if failed:
         return f"{failed} of {len(rows)} checks fail."
@@ -296,10 +293,10 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def revision(root: Path, name: str) -> str:
-    """Return the commit that a revision names.
+    """Return the commit of a revision.
 
     Raises:
-        InputError: there is none; a shallow clone has but its own.
+        InputError: there is no such revision; a shallow clone lacks most of them.
     """
     try:
         return git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
@@ -312,10 +309,10 @@ def revision(root: Path, name: str) -> str:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Ask Git, and return its answer.
+    """Run Git and return its output.
 
     Raises:
-        InputError: Git is not there, or refuses; its own first line says why.
+        InputError: Git is not installed or fails; the first line of its error follows.
     """
     command = ["git", *arguments]
     result = subprocess.run(

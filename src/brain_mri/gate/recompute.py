@@ -1,9 +1,9 @@
-"""Recompute what follows from the predictions, and compare it with what is stored.
+"""Recompute the results from the predictions and compare them with the stored files.
 
-Only the predictions take a network to make. All that metrics/ says of a classifier
-beside them follows from them, and so do the counts of the parts: a number edited by
-hand does not fit them any more. What they do not give: the counts of the audit, the
-temperature of a calibration, and how a training went.
+Only the predictions need a network. All other results of a classifier follow from
+them, and so do the counts of the parts, so an edited number is found. The predictions
+do not give the counts of the audit, the temperature of a calibration and the history
+of a training.
 """
 
 import csv
@@ -23,26 +23,26 @@ from brain_mri.evidence.observations import miscalled
 from brain_mri.files import predictions, tables, values
 from brain_mri.files.names import NETWORKS
 
-TOLERANCE = 1.5e-6  # six digits are kept, and another machine may round the last apart
+TOLERANCE = 1.5e-6  # six decimals are kept; another machine may round the last one
 SPLIT = "split_counts.csv"
 
 Leaves = dict[str, Any]
 
 
 def differences(metrics: Path, params: Params) -> list[str]:
-    """Say where the files of a folder differ from what its predictions give.
+    """List the values in a folder that differ from those computed from predictions.
 
     Args:
         metrics: the folder.
-        params: the champion, the threshold, the weights of VGG-16 and whether scores
-            are calibrated. The temperature is not recomputed: the scores that it was
-            fitted to are not kept.
+        params: gives the champion, the threshold, the weights of VGG-16 and whether
+            scores are calibrated. The temperature is not recomputed, because the
+            uncalibrated scores are not kept.
 
     Returns:
-        A line for each value that differs: its file, its key, found and expected.
+        One line per value that differs: file, key, found and expected.
 
     Raises:
-        InputError: a file is missing or cannot be read, or its predictions are wrong.
+        InputError: a file is missing or unreadable, or its predictions are invalid.
     """
     networks = {
         name: observations.read(metrics / f"{name}_predictions.csv")
@@ -77,7 +77,7 @@ def differences(metrics: Path, params: Params) -> list[str]:
 
 
 def of_split(table: pd.DataFrame) -> dict[str, object]:
-    """Return what metrics/split_counts.csv must say of the predicted parts."""
+    """Return the counts of metrics/split_counts.csv that predictions give."""
     return {
         str(part): {
             "images": len(rows),
@@ -90,7 +90,7 @@ def of_split(table: pd.DataFrame) -> dict[str, object]:
 
 
 def stored(path: Path) -> Leaves:
-    """Read a file of metrics/, values or table, under one key for each value.
+    """Read a file of metrics/, with one key per value.
 
     Raises:
         InputError: the file is missing or cannot be read.
@@ -105,17 +105,17 @@ def stored(path: Path) -> Leaves:
 
 
 def leaves(content: Mapping[str, object] | pd.DataFrame) -> Leaves:
-    """Return what `stored` would read once the content is written."""
+    """Return the content as `stored` would read it from a file."""
     if isinstance(content, pd.DataFrame):
         return cells(content.to_csv(index=False))
     return config.flatten(json.loads(json.dumps(content)))
 
 
 def cells(text: str) -> Leaves:
-    """Return a table's cells by line and column, numbers as numbers.
+    """Return the cells of a CSV text by line and column, numbers as floats.
 
     Raises:
-        ValueError: it has no header, or a line of another length.
+        ValueError: there is no header, or a line has another length.
     """
     header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
     if not header:
@@ -132,22 +132,22 @@ def cells(text: str) -> Leaves:
 
 
 def unlike(found: Leaves, expected: Leaves) -> list[str]:
-    """Say which values differ, are missing or are too many."""
+    """List the values that differ, are missing or are unexpected."""
     lines = []
     for key in (*expected, *(key for key in found if key not in expected)):
         if key not in found:
             lines.append(f"{key}: missing")
         elif key not in expected:
-            lines.append(f"{key}: nothing gives it, found {found[key]!r}")
+            lines.append(f"{key}: unexpected, found {found[key]!r}")
         elif not same(found[key], expected[key]):
             lines.append(f"{key}: found {found[key]!r}, expected {expected[key]!r}")
     return lines
 
 
 def same(found: Any, expected: Any) -> bool:
-    """Compare two values: numbers up to the last digit kept, all else exactly."""
+    """Compare two values: numbers within `TOLERANCE`, other types exactly."""
     numbers = (int, float)
-    # by type: True, which Python takes for 1, is no number
+    # by type, because Python treats True as 1
     if type(found) in numbers and type(expected) in numbers:
         return expected - TOLERANCE <= found <= expected + TOLERANCE
     return found == expected and type(found) is type(expected)
@@ -166,7 +166,7 @@ def _answers(
     nulls: Mapping[str, pd.DataFrame],
     threshold: float,
 ) -> dict[str, list[str]]:
-    """Name the answers, by file, that do not follow from their score."""
+    """List, by file, the answers that contradict their score."""
     fixed = predictions.VERDICT_THRESHOLD
     lines = {"baselines_predictions.csv": miscalled(pd.concat(nulls.values()), fixed)}
     for name in NETWORKS:

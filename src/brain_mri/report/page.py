@@ -1,4 +1,4 @@
-"""Make the page, the summary and the two cards from what the stages left."""
+"""Make the page, the summary and the two cards from the outputs of the stages."""
 
 import hashlib
 import platform
@@ -32,9 +32,9 @@ TEMPLATES = {
 }
 ALTS = {
     "intervals": "Accuracy and ROC AUC of both networks and the null baselines, each "
-    "with its 95 % interval; the numbers stand in the table above",
+    "with its 95 % interval; the table above holds the numbers",
     "training": "Loss and accuracy of both networks against the epoch",
-    "confusion": "Confusion matrices of both networks; the counts stand in the table",
+    "confusion": "Confusion matrices of both networks; the table holds the counts",
     "roc": "ROC curves of both networks",
     "precision-recall": "Precision-recall curves of both networks",
     "calibration": "Observed share of tumours against the mean score, in bins",
@@ -62,10 +62,10 @@ def charts(results: Results) -> dict[str, Figure]:
 
 
 def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
-    """Gather what the templates show.
+    """Collect the values of the templates.
 
     Args:
-        results: what the stages left.
+        results: the outputs of the stages.
         pngs: the charts, by name.
     """
     compared, names, scores = results.comparison, results.names, results.scores
@@ -109,7 +109,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def gallery_rows(results: Results) -> dict[str, Any]:
-    """Choose and draw the pictures of scans, by section."""
+    """Choose and draw the images of scans, by section."""
     data = results.data
     crops = tables.read_csv(data / "crop.csv")
     heat = {model: arrays.read(data / "explain" / model) for model in NETWORKS}
@@ -132,10 +132,9 @@ def gallery_rows(results: Results) -> dict[str, Any]:
 
 
 def temperature_rows(results: Results) -> list[dict[str, Any]]:
-    """Say of each network what a temperature fitted on validation does to its test.
+    """Return the effect of a temperature fitted on validation on each network's test.
 
-    Where scores are calibrated already, the temperature is the one that did it, and
-    `before` has it taken back.
+    If the scores are calibrated already, `before` has that temperature undone.
     """
     rows = []
     for model, table in results.predictions.items():
@@ -154,7 +153,7 @@ def temperature_rows(results: Results) -> list[dict[str, Any]]:
 
 
 def statistics_rows(results: Results) -> list[dict[str, Any]]:
-    """Set the secondary metrics of the two networks side by side, a row a metric."""
+    """Return the metrics of the two networks side by side, one row per metric."""
     table = results.statistics
     table = table[table["model"].isin(NETWORKS) & (table["part"] == "test")]
     rows = []
@@ -167,7 +166,7 @@ def statistics_rows(results: Results) -> list[dict[str, Any]]:
 def parameter_rows(
     values: Mapping[str, Any], prefix: str = ""
 ) -> list[tuple[str, object]]:
-    """List every parameter under its dotted key."""
+    """List every parameter with its dotted key."""
     rows: list[tuple[str, object]] = []
     for name, value in values.items():
         if isinstance(value, dict):
@@ -178,14 +177,14 @@ def parameter_rows(
 
 
 def versions() -> list[tuple[str, str]]:
-    """List Python and the packages that decide, as installed where the page is made."""
+    """List the installed versions of Python and of the packages that affect results."""
     return [("python", platform.python_version())] + [
         (name, version(name)) for name in PACKAGES
     ]
 
 
 def data_facts(results: Results) -> dict[str, Any]:
-    """Say what the data set is called, what it holds and how to know it again."""
+    """Return the name, the content and the checksum of the data set."""
     used = results.manifest[results.manifest["accepted"]]
     lines = sorted(used["label"] + " " + used["sha256"])
     return {
@@ -200,9 +199,9 @@ def data_facts(results: Results) -> dict[str, Any]:
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template; what comes from a file name is escaped.
+    """Render a template, with file names escaped.
 
-    In HTML by itself, in Markdown where a template says `plain`.
+    HTML is escaped automatically, Markdown by the filter `plain`.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -1,4 +1,4 @@
-"""Read what the stages left, each file when it is asked for."""
+"""Read the outputs of the stages, each file when it is first used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from brain_mri.presentation import wording
 
 @dataclass(frozen=True)
 class Results:
-    """Read what the stages left, each file when it is asked for.
+    """Read the outputs of the stages, each file when it is first used.
 
-    dataset: the folder of the whole images; data, metrics: the stages' folders;
-    parameters: the sections of params.yaml that stages read.
+    dataset: the folder of the original images; data, metrics: the folders of the
+    stages; parameters: the sections of params.yaml that stages read.
     """
 
     dataset: Path
@@ -39,12 +39,12 @@ class Results:
 
     @cached_property
     def split(self) -> dict[str, Any]:
-        """Counts in every part, groups shared, the simulated random split."""
+        """Counts of every part, shared groups and the simulated random split."""
         return values.read(self.metrics / "split_counts.csv")
 
     @cached_property
     def comparison(self) -> dict[str, Any]:
-        """The verdict and what it rests on."""
+        """The verdict and the numbers behind it."""
         return values.read(self.metrics / "comparison.csv")
 
     @cached_property
@@ -59,17 +59,17 @@ class Results:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What to call every classifier."""
+        """The display name of every classifier."""
         return wording.names(self.comparison["vgg_weights"])
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """A row a file."""
+        """One row per file."""
         return tables.read_csv(self.data / "manifest.csv")
 
     @cached_property
     def duplicates(self) -> pd.DataFrame:
-        """A row a pair of images that belong together."""
+        """One row per pair of images that belong together."""
         return tables.read_csv(self.data / "duplicates.csv")
 
     @cached_property
@@ -94,7 +94,7 @@ class Results:
 
     @property
     def calibrated(self) -> bool:
-        """Whether temperatures divided the logits of the scores."""
+        """Whether the scores are calibrated by temperatures."""
         return bool(self.parameters["evaluate"]["calibrate"])
 
     @cached_property
