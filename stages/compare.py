@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.evidence import observations, results
+from brain_mri.evidence import observations, summaries
 from brain_mri.files import values
 
 
@@ -28,7 +28,7 @@ def main(
         "scratch": observations.read(scratch_trained, observations.TRAINED),
         "vgg": observations.read(vgg_trained, observations.TRAINED),
     }
-    contents = results.of_comparison(
+    contents = summaries.of_comparison(
         models,
         nulls,
         trained,

@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.evidence import results, temperature
+from brain_mri.evidence import summaries, temperature
 from brain_mri.files import arrays, predictions, tables, values
 
 
@@ -39,7 +39,7 @@ def main(
         scores = {part: predict(model, images) for part, images in parts.items()}
         table = predictions.table(indexes, scores, threshold)
     tables.write_csv(out, table)
-    contents = results.of_network(name, table, threshold, divisor)
+    contents = summaries.of_network(name, table, threshold, divisor)
     for path in (metrics, roc, confusion):
         values.write(path, contents[path.name])
     maps = gradcam.heatmaps(model, parts["test"], gradcam.LAST_MAPS[name])

@@ -23,7 +23,13 @@ def main(
     memory.check_training(len(images.index), size, params.batch_size, params.precision)
 
     # from here on TensorFlow loads
-    from brain_mri.networks import backend, scratch, training, training_scores, weights
+    from brain_mri.networks import (
+        backend,
+        saved_weights,
+        scratch,
+        training,
+        training_scores,
+    )
 
     backend.prepare(params.seed, params.precision, params.threads)
     backend.hint(params.precision)
@@ -38,7 +44,7 @@ def main(
         weight_decay=recipe.weight_decay,
         seed=params.seed,
     )
-    weights.save(model, trained / scratch.WEIGHTS)
+    saved_weights.save(model, trained / scratch.WEIGHTS)
     tables.write_csv(history, curve)
     tables.write_csv(scores, training_scores.score_originals(model, images))
 

@@ -21,10 +21,10 @@ def main(
     # TensorFlow loads
     from brain_mri.networks import (
         backend,
+        saved_weights,
         training,
         training_scores,
         vgg16_head,
-        weights,
     )
 
     backend.prepare(params.seed, params.precision, params.threads)
@@ -43,7 +43,7 @@ def main(
         seed=params.seed,
     )
     vgg16_head.fold(head, scale)
-    weights.save(head, trained / vgg16_head.WEIGHTS)
+    saved_weights.save(head, trained / vgg16_head.WEIGHTS)
     tables.write_csv(history, curve)
     tables.write_csv(scores, training_scores.score_originals(head, features))
 

@@ -319,16 +319,16 @@ def test_phantoms_on_a_full_disk_are_one_line(tmp_path):
 
 
 def test_weights_on_a_full_disk_are_one_line(tmp_path, capfd):
-    from brain_mri.networks import scratch, weights
+    from brain_mri.networks import saved_weights, scratch
 
     network = scratch.scratch_cnn(32, 0)
     with small_disk(100_000), pytest.raises(InputError, match="free space") as error:
-        weights.save(network, tmp_path / "s.npy")
+        saved_weights.save(network, tmp_path / "s.npy")
     assert "s.npy" in str(error.value)
     assert "Traceback" not in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
-    weights.save(network, tmp_path / "s.npy")
-    weights.load(network, tmp_path / "s.npy")
+    saved_weights.save(network, tmp_path / "s.npy")
+    saved_weights.load(network, tmp_path / "s.npy")
 
 
 def test_a_fault_in_making_a_chunk_is_not_blamed_on_the_array(tmp_path):

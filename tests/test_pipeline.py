@@ -192,11 +192,11 @@ def test_both_models_have_the_same_keys_and_images(project):
 
 def test_head_on_features_and_whole_network_agree(project):
     """`evaluate` starts from pixels; the head was trained on cached features."""
-    from brain_mri.networks import backend, inference, vgg16_head, weights
+    from brain_mri.networks import backend, inference, saved_weights, vgg16_head
 
     backend.prepare(0)
     head = vgg16_head.head(vgg16_head.vgg16_classifier(32, 0))
-    weights.load(head, project / "models" / "vgg" / vgg16_head.WEIGHTS)
+    saved_weights.load(head, project / "models" / "vgg" / vgg16_head.WEIGHTS)
     val = arrays.read(project / "data" / "features" / "val")
     scores = pd.Series(inference.predict(head, val)[:, 0], val.index["image_id"])
     kept = pd.read_csv(

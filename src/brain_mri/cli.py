@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 import typer
 
 from brain_mri import config
-from brain_mri.dataset import adding, classes, freezing
+from brain_mri.dataset import adding, classes, freezing, listing
 from brain_mri.errors import InputError
+from brain_mri.estimate import estimate
 from brain_mri.evidence import scoring
 from brain_mri.files import names, tables, values
 from brain_mri.files.names import NETWORKS
@@ -60,8 +61,10 @@ def options(
 def check_params() -> None:
     """Check params.yaml: keys known and complete, values of valid type and range."""
     with clear_errors():
-        config.load(ROOT / config.FILE)
+        params = config.load(ROOT / config.FILE)
         typer.echo("params.yaml: all keys known, all values in range")
+        if images := number_of_images(params):
+            typer.echo(f"a run of {images} images: {estimate(images, params)}")
 
 
 @app.command()
@@ -300,6 +303,14 @@ def class_folders() -> dict[str, str]:
     return classes.by_folder(config.load(ROOT / config.FILE).classes)
 
 
+def number_of_images(params: config.Params) -> int:
+    """Count the files of the data set, 0 if it is missing and not drawn."""
+    folder = ROOT / params.dataset
+    if folder.is_dir():
+        return len(listing.list_files(folder))
+    return params.phantom.images if wording.is_drawn(Path(params.dataset)) else 0
+
+
 def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
     """Copy a folder to data/raw/`name`, track it with DVC and print the next steps."""
     target = RAW / name
@@ -322,12 +333,14 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
             err=True,
         )
     files = adding.track(target)
+    params = config.load(ROOT / config.FILE)
     typer.echo(
         f"{files} files in {target}, {len(left_out)} left out. Commit them for "
         f"experiments in other folders (--temp, --queue):\n"
         f"  git add {target}.dvc {RAW}/.gitignore && git commit -m 'Add {name}'\n"
         f"Then compare the two networks on them:\n"
-        f"  dvc exp run -S dataset={target}"
+        f"  dvc exp run -S dataset={target}\n"
+        f"That takes {estimate(files, params)}."
     )
 
 

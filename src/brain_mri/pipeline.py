@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from brain_mri import lock
+from brain_mri import dvc_lock
 from brain_mri.errors import InputError
 
 
@@ -106,7 +106,7 @@ def _is_recorded(stage: Any, made: Any) -> bool:
 
 def _lost(root: Path, stages: dict[str, Any]) -> str:
     """Name a stage or path missing from dvc.yaml, which DVC does not compare."""
-    recorded = lock.stages(root)
+    recorded = dvc_lock.stages(root)
     if lost := sorted(set(recorded) - set(stages)):
         return f"{lost[0]} is in dvc.lock but not in dvc.yaml: add or remove it"
     for name, entry in recorded.items():

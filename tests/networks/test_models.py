@@ -8,11 +8,11 @@ from brain_mri.files import vectors  # noqa: E402
 from brain_mri.networks import (  # noqa: E402
     backend,
     models,
+    saved_weights,
     scratch,
     vgg16,
     vgg16_head,
     vgg16_weights,
-    weights,
 )
 
 # The slides' tables: layer, output shape, parameters. The first Dense layer is printed
@@ -152,13 +152,13 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
     backend.prepare(1)
     if name == "scratch":
         model = scratch.scratch_cnn(32, 0.5)
-        weights.save(model, tmp_path / scratch.WEIGHTS)
+        saved_weights.save(model, tmp_path / scratch.WEIGHTS)
     else:
         model = vgg16_head.vgg16_classifier(32, 0.5)
         vector = vgg16_weights.random(seed=4)
         vectors.write(tmp_path / "base.npy", vector)
         vgg16.load_convolutions(model, tmp_path / "base.npy")
-        weights.save(vgg16_head.head(model), tmp_path / vgg16_head.WEIGHTS)
+        saved_weights.save(vgg16_head.head(model), tmp_path / vgg16_head.WEIGHTS)
     backend.prepare(2)
     again = models.load(name, 32, tmp_path / "base.npy", tmp_path)
     images = levels((3, 32, 32))
@@ -169,12 +169,12 @@ def test_saved_weights_give_the_same_scores(name, tmp_path):
 
 def test_the_head_file_holds_the_head_alone(tmp_path):
     trained = vgg16_head.head(vgg16_head.vgg16_classifier(32, 0.5))
-    weights.save(trained, tmp_path / vgg16_head.WEIGHTS)
+    saved_weights.save(trained, tmp_path / vgg16_head.WEIGHTS)
     assert (tmp_path / vgg16_head.WEIGHTS).stat().st_size < 1_000_000
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    weights.save(scratch.scratch_cnn(32, 0), tmp_path / scratch.WEIGHTS)
+    saved_weights.save(scratch.scratch_cnn(32, 0), tmp_path / scratch.WEIGHTS)
     with pytest.raises(
         InputError, match=r"scratch\.npy: expected [\d,]+ float32 numbers"
     ):

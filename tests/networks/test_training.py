@@ -8,7 +8,7 @@ keras = pytest.importorskip("keras")
 
 from brain_mri.errors import InputError  # noqa: E402
 from brain_mri.files.arrays import Part  # noqa: E402
-from brain_mri.networks import backend, inference, scratch, training, weights  # noqa: E402
+from brain_mri.networks import backend, inference, saved_weights, scratch, training  # noqa: E402
 
 
 def part(n=20, seed=0):
@@ -43,7 +43,7 @@ def test_same_seed_same_bytes(tmp_path):
     hashes, histories = [], []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         model, history = fit(seed)
-        weights.save(model, tmp_path / f"{name}.npy")
+        saved_weights.save(model, tmp_path / f"{name}.npy")
         hashes.append(sha256(tmp_path / f"{name}.npy"))
         histories.append(history)
     assert hashes[0] == hashes[1] != hashes[2]
@@ -70,9 +70,9 @@ def test_a_diverging_training_names_lr():
 def test_the_optimizer_is_not_saved(tmp_path):
     model, _ = fit()
     path = tmp_path / "trained.npy"
-    weights.save(model, path)
+    saved_weights.save(model, path)
     assert path.stat().st_size < 1.3 * 4 * model.count_params()
-    weights.load(scratch.scratch_cnn(32, 0), path)
+    saved_weights.load(scratch.scratch_cnn(32, 0), path)
 
 
 def test_history_has_a_row_an_epoch():

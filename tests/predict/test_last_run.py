@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri import lock
+from brain_mri import dvc_lock
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import outliers
@@ -25,12 +25,12 @@ def run_with(root, groups):
     arrays.write(root / last_run.TRAIN, index, [noise])
     box = {"x0": 0, "y0": 0, "x1": 9, "y1": 10}
     tables.write_csv(root / TABLE, pd.DataFrame({"image_id": ids, **box}))
-    outs = {p.as_posix(): lock.md5(root / p) for p in (last_run.TRAIN, TABLE)}
-    return lock.Run(root, {"split": lock.Stage({}, outs, {})})
+    outs = {p.as_posix(): dvc_lock.md5(root / p) for p in (last_run.TRAIN, TABLE)}
+    return dvc_lock.Run(root, {"split": dvc_lock.Stage({}, outs, {})})
 
 
 def test_without_training_images_nothing_is_said_of_likeness(tmp_path):
-    assert last_run.likeness(lock.Run(tmp_path, {})) is None
+    assert last_run.likeness(dvc_lock.Run(tmp_path, {})) is None
 
 
 @pytest.mark.parametrize("groups", ["abcde", "aabbccddee"])

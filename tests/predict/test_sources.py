@@ -17,7 +17,7 @@ from conftest import run
 from PIL import Image
 from typer.testing import CliRunner
 
-from brain_mri import cli, lock
+from brain_mri import cli, dvc_lock
 from brain_mri.predict import images
 
 pytest.importorskip("tf2onnx")
@@ -269,7 +269,7 @@ def test_a_network_that_answers_otherwise_is_not_exported(copied):
     table = pd.read_csv(path, dtype=str)
     table.loc[table.index[-1], "y_score"] = "0.987654"
     table.to_csv(path, index=False)
-    exchanged(copied, "metrics/scratch_predictions.csv", lock.md5(path))
+    exchanged(copied, "metrics/scratch_predictions.csv", dvc_lock.md5(path))
     told = refused(copied, "export", "--out", "exported", status=1)
     assert "the scores of scratch on the test images differ" in told
 

@@ -7,8 +7,7 @@ import pytest
 from page import Page
 
 from brain_mri import config
-from brain_mri.evidence import observations
-from brain_mri.evidence import results as evidence
+from brain_mri.evidence import observations, summaries
 from brain_mri.files import tables as files
 from brain_mri.files import values
 from brain_mri.presentation import wording
@@ -66,12 +65,12 @@ def repredict(metrics, change):
         path = metrics / f"{model}_predictions.csv"
         tested[model] = change(observations.read(path))
         files.write_csv(path, tested[model])
-        write(metrics, evidence.of_network(model, tested[model], 0.5, temperature=1.0))
+        write(metrics, summaries.of_network(model, tested[model], 0.5, temperature=1.0))
     nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
     nulls = {name: change(table) for name, table in nulls.items()}
     trained = {m: learnt(metrics / f"{m}_train_predictions.csv") for m in MODELS}
     settings = {"champion": "scratch", "threshold": 0.5, "weights": "random"}
-    write(metrics, evidence.of_comparison(tested, nulls, trained, **settings))
+    write(metrics, summaries.of_comparison(tested, nulls, trained, **settings))
 
 
 def write(metrics, contents):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri import config, lock, pipeline
+from brain_mri import config, dvc_lock, pipeline
 from brain_mri.config import Params
 from brain_mri.errors import InputError
 from brain_mri.evidence.scoring import defined
@@ -168,16 +168,16 @@ def wrong(root: Path, path: Path, columns: Iterable[str]) -> str:
 
 def edited(path: Path, written: str | None) -> bool:
     """Return whether a file differs from its recorded MD5, if there is one."""
-    return written is not None and lock.md5(path) != written
+    return written is not None and dvc_lock.md5(path) != written
 
 
-def recorded(root: Path) -> dict[str, lock.Stage]:
+def recorded(root: Path) -> dict[str, dvc_lock.Stage]:
     """Return the record of dvc.lock, empty if the file cannot be read.
 
     `fresh` reports what is wrong with such a file.
     """
     try:
-        return lock.stages(root)
+        return dvc_lock.stages(root)
     except InputError:
         return {}
 

@@ -18,7 +18,7 @@ import pandas as pd
 from brain_mri import config
 from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.evidence import observations, results
+from brain_mri.evidence import observations, summaries
 from brain_mri.evidence.observations import miscalled
 from brain_mri.files import predictions, tables, values
 from brain_mri.files.names import NETWORKS
@@ -55,7 +55,7 @@ def differences(metrics: Path, params: Params) -> list[str]:
         for name in NETWORKS
     }
     nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
-    expected = results.of_comparison(
+    expected = summaries.of_comparison(
         networks,
         nulls,
         trained,
@@ -67,7 +67,9 @@ def differences(metrics: Path, params: Params) -> list[str]:
         divisor = stored(metrics / f"{name}.json").get("temperature")
         if not params.evaluate.calibrate:
             divisor = 1.0
-        expected |= results.of_network(name, table, params.evaluate.threshold, divisor)
+        expected |= summaries.of_network(
+            name, table, params.evaluate.threshold, divisor
+        )
     expected[SPLIT] = of_split(pd.concat([networks["scratch"], trained["scratch"]]))
     lines = {name: _file(metrics / name, wanted) for name, wanted in expected.items()}
     lines |= _answers(networks, trained, nulls, params.evaluate.threshold)

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from brain_mri.errors import InputError
-from brain_mri.networks import scratch, vgg16, vgg16_head, weights
+from brain_mri.networks import saved_weights, scratch, vgg16, vgg16_head
 
 
 def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model:
@@ -22,11 +22,11 @@ def load(name: str, image_size: int, frozen: Path, trained: Path) -> keras.Model
     """
     if name == "scratch":
         model = scratch.scratch_cnn(image_size, dropout=0)
-        weights.load(model, trained / scratch.WEIGHTS)
+        saved_weights.load(model, trained / scratch.WEIGHTS)
     elif name == "vgg":
         model = vgg16_head.vgg16_classifier(image_size, dropout=0)
         vgg16.load_convolutions(model, frozen)
-        weights.load(vgg16_head.head(model), trained / vgg16_head.WEIGHTS)
+        saved_weights.load(vgg16_head.head(model), trained / vgg16_head.WEIGHTS)
     else:
         raise InputError(f"expected network 'scratch' or 'vgg', got {name!r}")
     return model

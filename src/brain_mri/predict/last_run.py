@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri import lock
+from brain_mri import dvc_lock
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import outliers
@@ -31,7 +31,7 @@ class Trained:
     DVC records for the folder.
     """
 
-    run: lock.Run
+    run: dvc_lock.Run
     image_size: int
     threshold: float
     calibrated: bool
@@ -53,7 +53,7 @@ def trained(root: Path, last: str = "compare") -> Trained:
     Raises:
         InputError: there is no complete run, or dvc.lock mixes two runs.
     """
-    run = lock.read(root, last)
+    run = dvc_lock.read(root, last)
     taken = run.params
     try:
         dataset = str(taken["dataset"])
@@ -69,8 +69,8 @@ def trained(root: Path, last: str = "compare") -> Trained:
         )
     except (KeyError, TypeError, ValueError):
         raise InputError(
-            f"{root / lock.FILE}: expected the record of a complete run, found only "
-            "a part; run dvc repro first"
+            f"{root / dvc_lock.FILE}: expected the record of a complete run, found "
+            "only a part; run dvc repro first"
         ) from None
 
 
@@ -126,7 +126,7 @@ def network(model: Any) -> Network:
     return Network(model.name, score, heat)
 
 
-def likeness(run: lock.Run) -> Likeness | None:
+def likeness(run: dvc_lock.Run) -> Likeness | None:
     """Describe the training images of the last run; None if missing or too few.
 
     Raises:

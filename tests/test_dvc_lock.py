@@ -1,12 +1,13 @@
 """What is used must be of one run: dvc.lock is read as DVC reads it."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import yaml
 from conftest import run
 
-from brain_mri import lock
+from brain_mri import dvc_lock
 from brain_mri.errors import InputError
 
 
@@ -33,7 +34,7 @@ def written(folder, stages):
 
 
 def test_the_stages_that_a_result_rests_on_are_read(tmp_path):
-    found = lock.read(written(tmp_path, STAGES), "fit")
+    found = dvc_lock.read(written(tmp_path, STAGES), "fit")
     assert set(found.stages) == {"crop", "split", "fit"}
     assert found.params == {"size": 128, "seed": 7}
 
@@ -52,13 +53,13 @@ def test_stages_of_two_runs_are_named(tmp_path, made, place, told):
     with pytest.raises(
         InputError, match=f"dvc.lock: mixes two runs: {told}; dvc repro"
     ):
-        lock.read(written(tmp_path, mixed), "fit")
+        dvc_lock.read(written(tmp_path, mixed), "fit")
 
 
 def test_parameters_of_two_runs_are_named(tmp_path):
     mixed = STAGES | {"fit": stage({"train": "t.dir"}, {"weights": "w"}, seed=9)}
     with pytest.raises(InputError, match="seed was 9 in fit, 7 in split; dvc repro"):
-        lock.read(written(tmp_path, mixed), "fit")
+        dvc_lock.read(written(tmp_path, mixed), "fit")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_parameters_of_two_runs_are_named(tmp_path):
 def test_no_record_is_one_line(tmp_path, content):
     (tmp_path / "dvc.lock").write_text(content)
     with pytest.raises(InputError, match="dvc repro first"):
-        lock.read(tmp_path, "fit")
+        dvc_lock.read(tmp_path, "fit")
 
 
 def test_md5_is_that_of_dvc(tmp_path):
@@ -78,18 +79,18 @@ def test_md5_is_that_of_dvc(tmp_path):
         (tmp_path / "set" / name).write_text(name)
     run(tmp_path, "dvc", "add", "-q", "set")
     [out] = yaml.safe_load((tmp_path / "set.dvc").read_text())["outs"]
-    assert lock.md5(tmp_path / "set") == out["md5"]
+    assert dvc_lock.md5(tmp_path / "set") == out["md5"]
 
 
 def test_an_output_must_be_the_one_of_the_run(tmp_path):
     (tmp_path / "weights").write_text("whole")
     stages = copy.deepcopy(STAGES)
-    stages["fit"]["outs"][0]["md5"] = lock.md5(tmp_path / "weights")
-    found = lock.read(written(tmp_path, stages), "fit")
-    assert found.output(lock.Path("weights")) == tmp_path / "weights"
+    stages["fit"]["outs"][0]["md5"] = dvc_lock.md5(tmp_path / "weights")
+    found = dvc_lock.read(written(tmp_path, stages), "fit")
+    assert found.output(Path("weights")) == tmp_path / "weights"
     (tmp_path / "weights").write_text("another")
     with pytest.raises(InputError, match="weights: is not what the run in dvc.lock"):
-        found.output(lock.Path("weights"))
+        found.output(Path("weights"))
     (tmp_path / "weights").unlink()
-    with pytest.raises(InputError, match="weights: not there"):
-        found.output(lock.Path("weights"))
+    with pytest.raises(InputError, match="weights: missing"):
+        found.output(Path("weights"))
