@@ -253,7 +253,8 @@ def clone(project, tmp_path):
     run(tmp_path, "git", "clone", "-q", project, "clone")
     folder = tmp_path / "clone"
     (folder / "data").mkdir()
-    shutil.copy(project / "data" / "split.csv", folder / "data")
+    for name in ("split.csv", "manifest.csv"):
+        shutil.copy(project / "data" / name, folder / "data")
     with edited_params(folder) as values:
         values["check"] = {}
     return folder

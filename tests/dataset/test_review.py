@@ -62,7 +62,7 @@ def test_a_spreadsheets_byte_order_mark_and_line_ends_are_taken(tmp_path: Path) 
         ("a, ,,,", "line 2: expected a group, a box, or .* with a reason, for a$"),
         (f"a,,0 0 1 {'9' * 5000},,", "line 2: expected a box .*999'$"),
         ("a,,0 0 1 1000000000,,", "line 2: expected a box .* of at most 9 digits"),
-        ("a,,,", "line 2: expected 5 cells .* found 4; a cell with a comma"),
+        ("a,,,", "line 2: expected 5 cells .* found 4; put a cell"),
         ("a,b,c,d,e,f", "line 2: expected 5 cells .* found 6"),
         ('a,"b,,,', "line 2: expected comma-separated cells"),
     ],

@@ -245,7 +245,7 @@ def test_a_stage_that_dvc_yaml_lost_is_named(folder):
     graph = yaml.safe_load((folder / "dvc.yaml").read_text())
     del graph["stages"]["report"]
     (folder / "dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
-    assert "report in dvc.lock, not in dvc.yaml" in failures()["dvc.lock"]
+    assert "report is in dvc.lock but not in dvc.yaml" in failures()["dvc.lock"]
 
 
 @pytest.mark.parametrize(
