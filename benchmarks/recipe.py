@@ -90,12 +90,12 @@ SETTINGS = {
 def folds(index: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the training rows and the originals to score, in separate groups."""
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
-    alone = (index["variant"] == 0) & (index["image_id"] == index["group"])
+    alone = (index["variant"] == 0) & (index["image_id"] == index["patient"])
     rows = np.flatnonzero(alone)
-    y_true, groups = index["y_true"].iloc[rows], index["group"].iloc[rows]
+    y_true, groups = index["y_true"].iloc[rows], index["patient"].iloc[rows]
     for _, held in splitter.split(rows, y_true, groups):
         scored = rows[held]
-        learnt = ~index["group"].isin(groups.iloc[held])
+        learnt = ~index["patient"].isin(groups.iloc[held])
         yield np.flatnonzero(learnt), scored
 
 
@@ -132,7 +132,7 @@ def row(network: str, folder: Path, count: int, s: Setting) -> dict[str, object]
             for rows in (learnt, scored)
         )
         found = scores(network, part, learn, s)
-        alone = learn.index[learn.index["image_id"] == learn.index["group"]]
+        alone = learn.index[learn.index["image_id"] == learn.index["patient"]]
         y_true.append(part.y_true)
         y_score.append(found)
         constant.append(np.full(len(found), alone["y_true"].mean()))

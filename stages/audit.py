@@ -17,7 +17,7 @@ def main(
     audited = auditing.audit(Path(params.dataset), folders, review.read(decisions))
     auditing.check_rejected(audited.manifest, params.audit.max_rejected)
     counts = auditing.summary(audited)
-    conflicts = groups.conflicts(audited.manifest, audited.pairs)
+    conflicts = groups.conflicts(audited.manifest)
     if params.audit.label_conflicts == "stop":
         groups.check_conflicts(conflicts)
     tables.write_csv(manifest, audited.manifest)

@@ -1,4 +1,4 @@
-"""split: put every group of images into one part, and show that none is shared."""
+"""split: assign every patient to one part, and show that none is shared."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from brain_mri.config import Params
 from brain_mri.dataset import freezing, splitting
 from brain_mri.files import arrays, png, tables, values
 from brain_mri.files.names import PARTS
+from brain_mri.files.predictions import INDEX
 
 
 def main(
@@ -33,8 +34,8 @@ def main(
     for part in PARTS:
         rows = split[split["part"] == part]
         images = (png.read_png(cropped / file)[None] for file in rows["file"])
-        arrays.write(parts / part, rows[["image_id", "group", "y_true"]], images)
-    tables.write_csv(out, split[["image_id", "group", "y_true", "part"]])
+        arrays.write(parts / part, rows[[*INDEX]], images)
+    tables.write_csv(out, split[[*INDEX, "part"]])
     values.write(summary, counts)
     for line in splitting.told(counts):
         print(f"split: {line}")

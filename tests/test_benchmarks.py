@@ -153,7 +153,7 @@ def test_the_simulated_rule_is_that_of_the_verdict():
     for told, table in zip(bench.told_apart(counts), counts, strict=True):
         right = [np.repeat(each, table) for each in ([1, 1, 0, 0], [1, 0, 1, 0])]
         difference = paired.accuracy_difference(*(np.array(r) == 1 for r in right))
-        word = verdict.judge(difference, 36, 2, "random")[0]
+        word = verdict.judge(difference, 36, 36, 2, "random")[0]
         assert told == word.endswith("better")
         words.add(word)
     assert len(words) == 3

@@ -138,7 +138,7 @@ def test_a_missing_file_is_one_line(tmp_path):
 
 
 CHECK = """check:
-  max_groups_shared: 1
+  max_patients_shared: 1
   require_imagenet: true
   floors: {scratch: {test: {accuracy_low: 5e-1}, val.roc_auc: 1}}
   drops: {vgg: {test: {brier: 0.05}}}
@@ -153,7 +153,7 @@ def test_the_rules_of_the_check_are_read(tmp_path):
     assert rules(tmp_path, CHECK) == config.Check(
         floors={"scratch.test.accuracy_low": 0.5, "scratch.val.roc_auc": 1.0},
         drops={"vgg.test.brier": 0.05},
-        max_groups_shared=1,
+        max_patients_shared=1,
         require_imagenet=True,
     )
 
@@ -183,7 +183,10 @@ def test_rules_that_are_not_there_are_a_slip_of_the_pen(tmp_path):
         ("floors: {vgg: {a: [1]}}", "check.floors.vgg.a: input should be a"),
         ("drops: {vgg: {a: -0.1}}", "check.drops.vgg.a: input should be greater"),
         ("drops: {vgg: {a: nan}}", "check.drops.vgg.a: input should be"),
-        ("max_groups_shared: -1", "check.max_groups_shared: input should be greater"),
+        (
+            "max_patients_shared: -1",
+            "check.max_patients_shared: input should be greater",
+        ),
         ("require_imagenet: perhaps", "check.require_imagenet: input should be a"),
     ],
 )
@@ -197,7 +200,7 @@ def test_a_bad_rule_is_one_line_that_names_the_key(tmp_path, check, told):
 def test_less_is_better_of_errors_alone():
     better = [
         key
-        for key in ("a.brier", "a.log_loss", "a.fn", "a.n_groups", "brier.f1")
+        for key in ("a.brier", "a.log_loss", "a.fn", "a.n_pictures", "brier.f1")
         if config.lower_is_better(key)
     ]
     assert better == ["a.brier", "a.log_loss", "a.fn"]

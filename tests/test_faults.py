@@ -22,7 +22,14 @@ from brain_mri.files import arrays, png, tables
 from brain_mri.report import figures
 
 fcntl = pytest.importorskip("fcntl")
-INDEX = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"], "y_true": [0, 1]})
+INDEX = pd.DataFrame(
+    {
+        "image_id": ["a", "b"],
+        "picture": ["a", "b"],
+        "patient": ["a", "b"],
+        "y_true": [0, 1],
+    }
+)
 PATIENCE = 60  # seconds, for a busy machine
 FEW = SHRUNK["phantom"]["images"]
 MANY = 5000  # minutes of drawing: the stage is at work whenever the blow comes

@@ -100,7 +100,7 @@ def change(folder, key, value):
 
 
 def split_table(project):
-    text = {"image_id": str, "group": str}
+    text = {"image_id": str, "picture": str, "patient": str}
     return pd.read_csv(project / "data" / "split.csv", dtype=text)
 
 
@@ -135,11 +135,11 @@ def test_git_keeps_the_metrics_and_no_picture(project):
 
 def test_no_group_is_in_two_parts(project):
     split = split_table(project)
-    assert split.groupby("group")["part"].nunique().max() == 1
+    assert split.groupby("patient")["part"].nunique().max() == 1
     assert split["image_id"].is_unique
-    assert values.read(project / "metrics/split_counts.csv")["groups_shared"] == 0
+    assert values.read(project / "metrics/split_counts.csv")["patients_shared"] == 0
     ids = {
-        part: set(arrays.read(project / "data" / "split" / part).index["group"])
+        part: set(arrays.read(project / "data" / "split" / part).index["patient"])
         for part in ("train", "val", "test")
     }
     assert not ids["train"] & ids["val"]
@@ -164,7 +164,7 @@ def test_nothing_of_val_or_test_is_augmented(project):
     assert hashes(parts["train"].values) <= hashes(augmented.values)
     for part in ("val", "test"):
         assert not hashes(augmented.values) & hashes(parts[part].values)
-        assert not set(augmented.index["group"]) & set(parts[part].index["group"])
+        assert not set(augmented.index["patient"]) & set(parts[part].index["patient"])
 
 
 def test_features_follow_the_images(project):
@@ -182,7 +182,7 @@ def test_both_models_have_the_same_keys_and_images(project):
     for part in ("val", "test"):
         assert list(scratch[part]) == list(vgg[part])
     assert sum(map(len, (scratch["val"], scratch["test"]))) == 10
-    assert scratch["test"]["n_groups"] == vgg["test"]["n_groups"]
+    assert scratch["test"]["n_pictures"] == vgg["test"]["n_pictures"]
     table = json.loads(run(project, "dvc", "metrics", "show", "--json").stdout)
     shown = table[""]["data"]
     assert "error" not in json.dumps(table)
@@ -261,7 +261,7 @@ def test_a_changed_picture_or_page_costs_a_report(clean, path):
 
 
 def test_a_stricter_gate_costs_nothing(clean):
-    change(clean, "check.max_groups_shared", 1)
+    change(clean, "check.max_patients_shared", 1)
     assert would_run(clean) == []
 
 
@@ -358,13 +358,13 @@ def test_a_different_seed_splits_differently(clean):
     after = split_table(clean)
     assert (before["image_id"] == after["image_id"]).all()
     assert (before["part"] != after["part"]).any()
-    assert after.groupby("group")["part"].nunique().max() == 1
+    assert after.groupby("patient")["part"].nunique().max() == 1
 
 
 def file_of(project, part):
-    """A file of the data set that lies in a part, and is in a group by itself."""
+    """A file of the data set that lies in a part, and has no copy."""
     split = split_table(project)
-    alone = split[~split["group"].duplicated(keep=False) & (split["part"] == part)]
+    alone = split[~split["patient"].duplicated(keep=False) & (split["part"] == part)]
     manifest = tables.read_csv(project / "data" / "manifest.csv")
     return manifest.set_index("image_id").loc[alone["image_id"].iloc[0], "file"]
 
@@ -398,7 +398,7 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     assert "evaluate@vgg" in stale
     assert not {"augment", "train_scratch", "train_vgg", "vgg_features"} & set(stale)
     counts = values.read(clean / "metrics" / "split_counts.csv")
-    assert counts["frozen_groups"] == split_table(clean)["group"].nunique()
+    assert counts["frozen_patients"] == split_table(clean)["patient"].nunique()
     assert counts["frozen_absent"] == 0
     with (clean / "split.csv").open("a") as frozen:
         frozen.write(f"{'f' * 12},{'f' * 12},val\n")

@@ -60,14 +60,14 @@ def test_no_group_is_in_two_parts(run):
     found, _, trained = tables(run)
     for name, table in found.items():
         together = pd.concat([table, trained[name]])
-        assert together.groupby("group")["part"].nunique().max() == 1
+        assert together.groupby("patient")["part"].nunique().max() == 1
         assert together["image_id"].is_unique
 
 
 @pytest.mark.parametrize("run", ["224", "random"])
 def test_the_runs_have_the_same_groups_in_the_test(run):
     first, again = (tables(name)[0]["vgg"] for name in ("128", run))
-    keys = ["image_id", "group", "part", "y_true"]
+    keys = ["image_id", "picture", "patient", "part", "y_true"]
     pd.testing.assert_frame_equal(first[keys], again[keys])
 
 

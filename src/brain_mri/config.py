@@ -128,7 +128,7 @@ class Evaluate(Section):
 class Check(Section):
     """Rules of `brain-mri check`; limits by `<classifier>.<part>.<metric>`."""
 
-    max_groups_shared: NonNegative = 0
+    max_patients_shared: NonNegative = 0
     require_imagenet: Flag = False
     floors: Floors = {}
     drops: Drops = {}

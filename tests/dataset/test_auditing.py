@@ -49,7 +49,8 @@ def folder(tmp_path: Path) -> Path:
 def test_every_file_has_a_row_sorted_by_name(folder: Path) -> None:
     manifest = audit(folder, FOLDERS, {}).manifest
     assert " ".join(manifest.columns) == (
-        "image_id file label group accepted reason sha256 pixels_sha256 bytes "
+        "image_id file label picture patient accepted reason sha256 pixels_sha256 "
+        "bytes "
         "format mode width height box"
     )
     assert len(manifest) == 11
@@ -78,7 +79,7 @@ def test_rejected_files_keep_a_row_with_the_reason(folder: Path) -> None:
         "yes/empty.jpg": "empty file",
         "yes/gone.jpg": "a broken link",
     }
-    assert (rejected[["image_id", "group"]] == "").all(axis=None)
+    assert (rejected[["image_id", "patient"]] == "").all(axis=None)
     assert rejected["label"].tolist() == ["", "", "yes", "yes"]
 
 
@@ -117,7 +118,7 @@ def test_a_file_that_is_gone_when_it_is_compared_is_named(
 def test_ids_name_files_and_groups_their_lowest_id(folder: Path) -> None:
     manifest = audit(folder, FOLDERS, {}).manifest
     accepted = manifest[manifest["accepted"]].set_index("file")
-    ids, groups = accepted["image_id"], accepted["group"]
+    ids, groups = accepted["image_id"], accepted["patient"]
     assert ids.is_unique
     content = (folder / "no" / "a.png").read_bytes()
     assert ids["no/a.png"] == hashlib.sha256(content).hexdigest()[:12]
@@ -126,7 +127,7 @@ def test_ids_name_files_and_groups_their_lowest_id(folder: Path) -> None:
     assert accepted["pixels_sha256"]["no/a.png"] == pixels
     assert accepted["pixels_sha256"]["no/b.bmp"] == pixels
     assert "-" not in ids["no/b.bmp"]
-    members = accepted.groupby("group")["image_id"].agg(["min", "size"])
+    members = accepted.groupby("patient")["image_id"].agg(["min", "size"])
     assert (members["min"] == members.index).all()
     assert sorted(members["size"]) == [1, 1, 2, 3]
     assert groups["no/a.png"] == groups["no/b.bmp"] == groups["no/c.jpg"]
@@ -153,9 +154,11 @@ def test_pairs_and_summary_count_duplicates(folder: Path) -> None:
         "yes": 3,
         "exact_duplicate_pairs": 2,
         "near_duplicate_pairs": 2,
-        "groups_of_several_images": 2,
-        "distinct_images": 4,
-        "groups_across_classes": 1,
+        "pictures": 4,
+        "pictures_of_several_images": 2,
+        "patients": 4,
+        "patients_of_several_pictures": 0,
+        "patients_across_classes": 1,
         "label_conflicts": 1,
     }
 
@@ -170,7 +173,7 @@ def test_an_excluded_file_joins_nothing_and_is_no_rejected_one(folder: Path) -> 
     row = audited.manifest.set_index("file").loc["yes/again.png"]
     assert not row["accepted"]
     assert row["reason"] == "excluded in review.csv: the same scan as no/z.png"
-    assert (row["image_id"], row["group"]) == ("", "")
+    assert (row["image_id"], row["patient"]) == ("", "")
     assert len(row["sha256"]) == 64
     counts = summary(audited)
     assert counts["accepted"] + counts["rejected"] + counts["excluded"] == 11
@@ -193,7 +196,7 @@ def test_a_persons_groups_join_near_duplicates_and_are_no_conflict(
     joined = ("no/c.jpg", "no/z.png", "yes/Y.png", "yes/empty.jpg")
     decisions = {file: Decision("", group="patient 7") for file in joined}
     audited = audit(folder, FOLDERS, decisions)
-    groups = audited.manifest.set_index("file")["group"]
+    groups = audited.manifest.set_index("file")["patient"]
     members = ["no/a.png", "no/b.bmp", *joined[:3]]
     ids = audited.manifest.set_index("file")["image_id"]
     assert set(groups[members]) == {min(ids[members])}
@@ -203,7 +206,7 @@ def test_a_persons_groups_join_near_duplicates_and_are_no_conflict(
     chain = [ids[file] for file in joined[:3]]
     assert pairs.to_numpy().tolist() == [chain[:2], chain[1:]]
     counts = summary(audited)
-    assert (counts["groups_across_classes"], counts["label_conflicts"]) == (1, 0)
+    assert (counts["patients_across_classes"], counts["label_conflicts"]) == (1, 0)
 
 
 def test_a_corrected_box_stands_in_the_manifest(folder: Path) -> None:
@@ -309,8 +312,8 @@ def test_a_set_without_duplicates(tmp_path: Path) -> None:
     put(tmp_path / "yes" / "b.png", picture(1))
     audited = audit(tmp_path, FOLDERS, {})
     assert audited.pairs.empty
-    assert summary(audited)["distinct_images"] == 2
-    assert (audited.manifest["group"] == audited.manifest["image_id"]).all()
+    assert summary(audited)["pictures"] == 2
+    assert (audited.manifest["patient"] == audited.manifest["image_id"]).all()
 
 
 def test_a_class_without_a_usable_image_stops_the_audit(folder: Path) -> None:
@@ -334,7 +337,7 @@ def test_manifest_survives_csv(folder: Path, tmp_path: Path) -> None:
     manifest = audit(folder, FOLDERS, {}).manifest
     # Ids that a table reader takes for numbers.
     manifest.loc[manifest["accepted"], "image_id"] = "001234567e10"
-    manifest["group"] = manifest["image_id"]
+    manifest["patient"] = manifest["image_id"]
     tables.write_csv(tmp_path / "manifest.csv", manifest)
     back = tables.read_csv(tmp_path / "manifest.csv")
     pd.testing.assert_frame_equal(back, manifest)
@@ -352,8 +355,10 @@ def test_public_set_has_the_known_duplicates(public_set: Path) -> None:
         "yes": 155,
         "exact_duplicate_pairs": 29,
         "near_duplicate_pairs": 49,
-        "groups_of_several_images": 38,
-        "distinct_images": 199,
-        "groups_across_classes": 0,
+        "pictures": 199,
+        "pictures_of_several_images": 38,
+        "patients": 199,
+        "patients_of_several_pictures": 0,
+        "patients_across_classes": 0,
         "label_conflicts": 0,
     }

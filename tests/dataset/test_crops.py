@@ -35,7 +35,7 @@ def manifest(tmp_path: Path) -> pd.DataFrame:
             image.save(tmp_path / "raw" / file, format="PNG")
     columns = ["image_id", "file", "label", "accepted"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(group=["aaa", "", "bbb", "bbb"], box="")
+    return table.assign(patient=["aaa", "", "bbb", "bbb"], box="")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from brain_mri.dataset import auditing, freezing, groups, splitting
 from brain_mri.errors import InputError
 from brain_mri.files import names, tables
 
-HEADER = "image_id,group,part\n"
+HEADER = "image_id,patient,part\n"
 
 
 def frozen(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def frozen(*rows: tuple[str, str, str]) -> pd.DataFrame:
 
 def present(*rows: tuple[str, str]) -> pd.DataFrame:
     """Images of these ids and groups; the file is called as the id."""
-    table = pd.DataFrame(rows, columns=["image_id", "group"])
+    table = pd.DataFrame(rows, columns=["image_id", "patient"])
     return table.assign(file=table["image_id"] + ".png")
 
 
@@ -38,7 +38,7 @@ def test_the_committed_file_freezes_nothing() -> None:
     assert committed.empty
     assert freezing.keep(present(("a", "a")), committed) == {}
     assert freezing.summary(present(("a", "a")), committed, 0) == {
-        "frozen_groups": 0,
+        "frozen_patients": 0,
         "frozen_absent": 0,
     }
 
@@ -52,14 +52,17 @@ def test_ids_that_look_like_numbers_are_read_as_text(tmp_path: Path) -> None:
     ("rows", "told"),
     [
         (f"{A},{A},tset\n", f"line 2: .* one of train, val, test, found '{A}"),
-        (f"{A},,test\n", "line 2: expected an image id and a group"),
-        (f",{A},test\n", "line 2: expected an image id and a group"),
+        (f"{A},,test\n", "line 2: expected an image id and a patient"),
+        (f",{A},test\n", "line 2: expected an image id and a patient"),
         (f"1.23457E+11,{A},test\n", "line 2: .*found '1.23457E.11,.*as text$"),
         (f"{A},1.23E+47,test\n", f"line 2: .*found '{A},1.23E"),
         (f"{A[2:]},{A},test\n", "line 2: expected an image id"),
         (f"{A},{A}\n" * 2, "line 2: expected 3 cells"),
         (f"{A},{A},test\n" * 2, f"line 3: expected each image once, found {A}"),
-        (f"{A},{G},test\n{B},{G},val\n", "line 3: expected group .* in test.* in val"),
+        (
+            f"{A},{G},test\n{B},{G},val\n",
+            "line 3: expected patient .* in test.* in val",
+        ),
         (
             f"{A},{A},test\n{A}-2,{B},val\n",
             f"line 3: expected file {A} in test.* in val",
@@ -74,12 +77,18 @@ def test_a_malformed_split_is_named_by_its_line(
     assert "\n" not in str(error.value)
 
 
+def test_the_column_group_of_earlier_versions_is_the_patient(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text(f"image_id,group,part\n{A},{G},val\n")
+    table = freezing.read(tmp_path / "split.csv")
+    assert table.to_dict("records") == [{"image_id": A, "patient": G, "part": "val"}]
+
+
 def test_groups_keep_their_part_under_a_new_name() -> None:
     # 0 is the lowest id now; the representative b is gone, b2 of its group is not
     old = frozen(("a", "a", "train"), ("b", "b", "val"), ("b2", "b", "val"))
     table = present(("0", "0"), ("a", "0"), ("b2", "b2"), ("n", "n"))
     assert freezing.keep(table, old) == {"0": "train", "b2": "val"}
-    counts = {"frozen_groups": 2, "frozen_absent": 1}
+    counts = {"frozen_patients": 2, "frozen_absent": 1}
     assert freezing.summary(table, old, 2) == counts
 
 
@@ -91,7 +100,7 @@ def test_ids_made_of_pixels_are_read_as_those_of_today(tmp_path: Path) -> None:
             # two files of the same bytes, one more of the same pixels, another picture
             "image_id": ["a", "a-2", "b", "c"],
             "pixels_sha256": [pixels["p"]] * 3 + ["2" * 64],
-            "group": ["a", "a", "a", "c"],
+            "patient": ["a", "a", "a", "c"],
             "file": ["1.png", "2.png", "3.png", "4.png"],
         }
     )
@@ -99,7 +108,7 @@ def test_ids_made_of_pixels_are_read_as_those_of_today(tmp_path: Path) -> None:
     then = frozen(*rows, ("c", "c", "val"), (gone, gone, "train"))
     now = freezing.translated(then, table)
     assert now["image_id"].tolist() == ["a", "a-2", "b", f"{old}-4", "c", gone]
-    assert now["group"].tolist() == ["a"] * 4 + ["c", gone]
+    assert now["patient"].tolist() == ["a"] * 4 + ["c", gone]
     assert freezing.keep(table, now) == {"a": "test", "c": "val"}
     assert freezing.summary(table, now, 2)["frozen_absent"] == 2
     data = tmp_path / "data"
@@ -121,9 +130,9 @@ def test_an_exact_copy_is_known_whatever_number_it_gets() -> None:
 def test_an_image_that_joins_two_parts_is_named_with_both() -> None:
     table = present(("a", "a"), ("n", "a"), ("c", "a"), ("b", "b"))
     message = (
-        r"^1 groups join frozen groups of two parts: a \(train\) and c \(test\), "
+        r"^1 patients join frozen ones of two parts: a \(train\) and c \(test\), "
         r"joined by the new n\.png\. Mend: exclude an image .* in review\.csv, or give "
-        r"the groups one part in split\.csv$"
+        r"the patients one part in split\.csv$"
     )
     with pytest.raises(InputError, match=message):
         freezing.keep(table, THREE)
@@ -210,12 +219,12 @@ def test_whatever_is_added_or_lost_nobody_moves(seed: int) -> None:
     rng = np.random.default_rng(seed)
     kind = rng.choice(["old", "new", "gone"], len(table), p=[0.8, 0.1, 0.1])
     first = assigned(table[kind != "new"], frozen())
-    later = table[kind != "gone"].assign(group="x" + table["group"])
+    later = table[kind != "gone"].assign(patient="x" + table["patient"])
     second = assigned(later, first[list(freezing.COLUMNS)], seed=seed)
     both = first.merge(second, on="image_id")
     assert len(both) > 200
     assert (both["part_x"] == both["part_y"]).all()
-    assert splitting.shared_groups(second["group"], second["part"]) == 0
+    assert splitting.shared_patients(second["patient"], second["part"]) == 0
     assert set(second["part"]) == set(names.PARTS)
 
 
@@ -224,7 +233,7 @@ def without(audited: auditing.Audit, file: str) -> pd.DataFrame:
     rest = audited.manifest[audited.manifest["file"] != file]
     row = {name: i for i, name in enumerate(rest["image_id"])}
     ends = audited.pairs[["first", "second"]].map(row.get).dropna().to_numpy(np.intp)
-    return rest.assign(group=groups.group_ids(rest["image_id"].tolist(), ends))
+    return rest.assign(patient=groups.joined_ids(rest["image_id"].tolist(), ends))
 
 
 def test_one_image_added_to_the_public_set_moves_none(public_set: Path) -> None:
@@ -238,5 +247,5 @@ def test_one_image_added_to_the_public_set_moves_none(public_set: Path) -> None:
         after = assigned(whole, before[list(freezing.COLUMNS)])
         both = before.merge(after, on="image_id")
         moved.append(int((both["part_x"] != both["part_y"]).sum()))
-        assert splitting.shared_groups(after["group"], after["part"]) == 0
+        assert splitting.shared_patients(after["patient"], after["part"]) == 0
     assert moved == [0] * 253

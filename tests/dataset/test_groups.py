@@ -4,23 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.dataset.groups import chains, check_conflicts, conflicts, group_ids
+from brain_mri.dataset.groups import chains, check_conflicts, conflicts, joined_ids
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 
 
 def manifest(*rows: tuple[str, str]) -> pd.DataFrame:
-    """Accepted files of these ids; the folder is the label."""
-    table = pd.DataFrame(rows, columns=["image_id", "file"])
+    """Accepted files of these pictures; the folder is the label."""
+    table = pd.DataFrame(rows, columns=["picture", "file"])
     table["label"] = table["file"].str.partition("/")[0]
     return table.assign(accepted=True)
 
 
-def pairs(*rows: tuple[str, str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["first", "second", "kind"])
-
-
-SCANS = manifest(("b", "no/b"), ("c", "yes/c"), ("a", "yes/a"), ("d", "yes/d"))
+SCANS = manifest(("a", "no/b"), ("a", "yes/c"), ("a", "yes/a"), ("d", "yes/d"))
 
 
 def test_equal_keys_make_chains_and_no_key_makes_none() -> None:
@@ -37,17 +33,14 @@ def test_groups_join_transitively_across_kinds_of_pairs() -> None:
     near = np.array([[0, 1]])
     ids = ["c", "b", "a", "d"]
     joined = np.concatenate([near, chains(["", "p", "p", ""])])
-    assert group_ids(ids, joined) == ["a", "a", "a", "d"]
+    assert joined_ids(ids, joined) == ["a", "a", "a", "d"]
 
 
 def test_a_scan_in_both_classes_is_named_with_its_files(tmp_path: Path) -> None:
-    same = pairs(("b", "c", "near"), ("c", "a", "exact"))
     expected = {"a": ["no/b", "yes/a", "yes/c"]}
-    assert conflicts(SCANS, same) == expected
-    for name, table in (("m.csv", SCANS), ("p.csv", same)):
-        tables.write_csv(tmp_path / name, table)
-    read = [tables.read_csv(tmp_path / name) for name in ("m.csv", "p.csv")]
-    assert conflicts(*read) == expected
+    assert conflicts(SCANS) == expected
+    tables.write_csv(tmp_path / "m.csv", SCANS)
+    assert conflicts(tables.read_csv(tmp_path / "m.csv")) == expected
     message = (
         "^1 scans are labelled both no and yes: no/b and yes/a and yes/c. Correct or "
         "remove the files, exclude them in review.csv, or set audit.label_conflicts to "
@@ -57,17 +50,14 @@ def test_a_scan_in_both_classes_is_named_with_its_files(tmp_path: Path) -> None:
         check_conflicts(expected)
 
 
-@pytest.mark.parametrize("kind", ["review", "patient"])
-def test_a_patient_of_both_classes_is_no_conflict(kind: str) -> None:
-    joined = pairs(("b", "c", kind), ("c", "a", "exact"))
-    assert conflicts(SCANS, joined) == {}
+def test_a_patient_of_both_classes_is_no_conflict() -> None:
+    two = manifest(("a", "no/a"), ("b", "yes/b"), ("b", "yes/c"))
+    assert conflicts(two.assign(patient="a")) == {}
     check_conflicts({})
 
 
 def test_rejected_files_are_in_no_conflict() -> None:
-    lost = SCANS.assign(image_id="", accepted=False)
-    table = pd.concat([SCANS, lost])
-    assert conflicts(table, pairs()) == {}
+    assert conflicts(SCANS.assign(picture="", accepted=False)) == {}
 
 
 def test_ten_conflicts_are_named_and_all_counted() -> None:

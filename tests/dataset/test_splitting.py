@@ -16,15 +16,21 @@ def images(n=400, largest=5, seed=0):
     sizes = rng.integers(1, largest + 1, n)
     group = np.repeat([f"{i:03x}" for i in range(n)], sizes)
     y_true = np.repeat(rng.integers(0, 2, n), sizes)
-    return pd.DataFrame({"group": group, "y_true": y_true})
+    return of_patients({"patient": group, "y_true": y_true})
+
+
+def of_patients(columns):
+    """Images, each a picture of its own."""
+    table = pd.DataFrame(columns)
+    return table.assign(picture=[f"p{i}" for i in range(len(table))])
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_no_group_straddles_two_parts(seed):
     table = images(seed=seed)
     part = splitting.assign_parts(table, {}, **SIZES, seed=seed)
-    assert splitting.shared_groups(table["group"], part) == 0
-    assert table.assign(part=part).groupby("group")["part"].nunique().max() == 1
+    assert splitting.shared_patients(table["patient"], part) == 0
+    assert table.assign(part=part).groupby("patient")["part"].nunique().max() == 1
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -54,29 +60,33 @@ def test_the_order_of_the_images_does_not_matter():
 
 
 def test_three_groups_of_each_class_are_enough():
-    table = pd.DataFrame({"group": list("abcdef"), "y_true": [0, 0, 0, 1, 1, 1]})
+    table = of_patients({"patient": list("abcdef"), "y_true": [0, 0, 0, 1, 1, 1]})
     part = splitting.assign_parts(table, {}, **SIZES, seed=0)
     for label in (0, 1):
         assert set(part[table["y_true"] == label]) == {"train", "val", "test"}
 
 
 def test_two_groups_of_a_class_are_too_few():
-    table = pd.DataFrame({"group": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
-    with pytest.raises(InputError, match="'yes' has 2 groups"):
+    table = of_patients({"patient": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
+    with pytest.raises(InputError, match="'yes' has 2 distinct pictures or patients"):
         splitting.assign_parts(table, {}, **SIZES, seed=0)
 
 
 def test_a_group_that_swallows_a_class_is_named_with_the_way_out():
-    table = pd.DataFrame(
-        {"group": [*"abc", *"d" * 9, "e"], "y_true": [0] * 3 + [1] * 10}
+    table = of_patients(
+        {"patient": [*"abc", *"d" * 9, "e"], "y_true": [0] * 3 + [1] * 10}
     )
-    message = r"'yes' has 2 groups.* Group d alone holds 9 of its 10 images .*PatientID"
+    message = (
+        r"'yes' has 2 distinct.* Patient d alone has 9 of its 10 images .*PatientID"
+    )
     with pytest.raises(InputError, match=message):
         splitting.assign_parts(table, {}, **SIZES, seed=0)
-    table["group"] = "d"  # of both classes, the majority yes: none is left for no
-    with pytest.raises(InputError, match="'no' has 0 .* Group d .* 3 of its 3 images"):
+    table["patient"] = "d"  # of both classes, the majority yes: none is left for no
+    with pytest.raises(
+        InputError, match="'no' has 0 .* Patient d .* 3 of its 3 images"
+    ):
         splitting.assign_parts(table, {}, **SIZES, seed=0)
-    table = pd.DataFrame({"group": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
+    table = of_patients({"patient": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
     with pytest.raises(InputError) as caught:
         splitting.assign_parts(table, {}, **SIZES, seed=0)
     assert "alone" not in str(caught.value)
@@ -84,64 +94,65 @@ def test_a_group_that_swallows_a_class_is_named_with_the_way_out():
 
 def test_a_group_of_both_classes_stays_whole():
     table = pd.concat(
-        [images(30), pd.DataFrame({"group": ["x", "x", "x"], "y_true": [0, 1, 1]})]
+        [images(30), of_patients({"patient": ["x", "x", "x"], "y_true": [0, 1, 1]})]
     )
     part = splitting.assign_parts(table, {}, **SIZES, seed=0)
-    assert len(set(part[table["group"] == "x"])) == 1
+    assert len(set(part[table["patient"] == "x"])) == 1
 
 
-def test_frozen_groups_keep_their_part_and_fill_it():
+def test_frozen_patients_keep_their_part_and_fill_it():
     table = images()
-    frozen = {group: "test" for group in table["group"].unique()[:100]}
+    frozen = {group: "test" for group in table["patient"].unique()[:100]}
     part = splitting.assign_parts(table, frozen, **SIZES, seed=1)
-    kept = table["group"].isin(frozen)
+    kept = table["patient"].isin(frozen)
     assert set(part[kept]) == {"test"}
     # a quarter of the images is more than the test part's fifth: no more goes there
     assert "test" not in part[~kept]
-    assert splitting.shared_groups(table["group"], part) == 0
+    assert splitting.shared_patients(table["patient"], part) == 0
 
 
 def test_a_new_group_goes_to_the_part_furthest_below_its_share():
     # of class no: train 6 of 6.4 images due, val 2 of 1.6, test 1 of 2
     sizes = {"a": 6, "b": 2, "c": 1, "new": 1}
-    table = pd.DataFrame({"group": np.repeat(list(sizes), list(sizes.values()))})
+    table = of_patients({"patient": np.repeat(list(sizes), list(sizes.values()))})
     table = pd.concat([table.assign(y_true=0), images(60).assign(y_true=1)])
     frozen = {"a": "train", "b": "val", "c": "test"}
     for seed in range(5):
         part = splitting.assign_parts(table, frozen, **SIZES, seed=seed)
-        assert part[table["group"] == "new"] == ["test"]
+        assert part[table["patient"] == "new"] == ["test"]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_freezing_a_split_reproduces_it(seed):
     table = images(seed=seed)
     part = splitting.assign_parts(table, {}, **SIZES, seed=seed)
-    frozen = dict(zip(table["group"], part, strict=True))
+    frozen = dict(zip(table["patient"], part, strict=True))
     again = splitting.assign_parts(table, frozen, **SIZES, seed=seed + 1)
     assert (part == again).all()
 
 
 def test_a_leak_is_counted_and_refused():
-    split = pd.DataFrame({"group": list("aab"), "y_true": [0, 0, 1]})
+    split = of_patients({"patient": list("aab"), "y_true": [0, 0, 1]})
     split["part"] = ["train", "test", "val"]
-    assert splitting.shared_groups(split["group"], split["part"]) == 1
-    with pytest.raises(InputError, match="1 groups lie in more than one part"):
+    assert splitting.shared_patients(split["patient"], split["part"]) == 1
+    with pytest.raises(InputError, match="1 patients lie in more than one part"):
         splitting.summary(split)
 
 
 def test_summary_counts_by_hand():
     split = pd.DataFrame(
         {
-            "group": ["a", "a", "b", "c"],
+            "picture": ["a", "a2", "b", "c"],
+            "patient": ["a", "a", "b", "c"],
             "part": ["train", "train", "val", "test"],
             "y_true": [0, 0, 1, 1],
         }
     )
     assert splitting.summary(split) == {
-        "groups_shared": 0,
-        "train": {"images": 2, "groups": 1, "no": 2, "yes": 0},
-        "val": {"images": 1, "groups": 1, "no": 0, "yes": 1},
-        "test": {"images": 1, "groups": 1, "no": 0, "yes": 1},
+        "patients_shared": 0,
+        "train": {"images": 2, "pictures": 2, "patients": 1, "no": 2, "yes": 0},
+        "val": {"images": 1, "pictures": 1, "patients": 1, "no": 0, "yes": 1},
+        "test": {"images": 1, "pictures": 1, "patients": 1, "no": 0, "yes": 1},
     }
 
 
@@ -156,7 +167,7 @@ def expected_leaks(group, n_test):
 
 @pytest.mark.parametrize(("largest", "n_test"), [(2, 20), (5, 30), (3, 90)])
 def test_a_blind_split_leaks_what_the_hypergeometric_law_expects(largest, n_test):
-    group = images(40, largest)["group"].head(100)
+    group = images(40, largest)["patient"].head(100)
     n_test = min(n_test, len(group) - 1)
     found = splitting.random_split(group, n_test, seed=1)
     expected = expected_leaks(group, n_test)
@@ -189,7 +200,7 @@ def test_a_blind_split_of_three_images_by_hand():
 
 
 def test_a_blind_split_depends_on_no_order_and_on_the_seed():
-    group = images(60)["group"]
+    group = images(60)["patient"]
     first = splitting.random_split(group, 30, seed=1)
     for seed in range(3):
         shuffled = group.sample(frac=1, random_state=seed)

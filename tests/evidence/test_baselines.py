@@ -12,7 +12,9 @@ pytestmark = pytest.mark.filterwarnings("error")
 def packed(values, y_true, prefix=""):
     values = np.asarray(values, np.uint8)
     ids = [f"{prefix}{i:03d}" for i in range(len(values))]
-    index = pd.DataFrame({"image_id": ids, "group": ids, "y_true": y_true})
+    index = pd.DataFrame(
+        {"image_id": ids, "picture": ids, "patient": ids, "y_true": y_true}
+    )
     return Part(values, index)
 
 
@@ -148,7 +150,7 @@ def test_each_answers_for_validation_and_test(few_trees, tmp_path):
         for name, rows in found.items()
     }
     assert list(scores) == list(labels.BASELINES)
-    assert {score["n_groups"] for score in scores.values()} == {9}  # the test alone
+    assert {score["n_pictures"] for score in scores.values()} == {9}  # the test alone
     assert scores["majority"]["sensitivity"] == 1
     assert scores["majority"]["roc_auc"] == 0.5
 

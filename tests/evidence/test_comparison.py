@@ -16,12 +16,13 @@ NUMBERS = (
 )
 
 
-def predictions(y_true, y_score, group=None, part="test"):
+def predictions(y_true, y_score, picture=None, part="test"):
     ids = [f"{i:03d}" for i in range(len(y_true))]
     return pd.DataFrame(
         {
             "image_id": ids,
-            "group": group or ids,
+            "picture": picture or ids,
+            "patient": picture or ids,
             "part": part,
             "y_true": y_true,
             "y_score": y_score,
@@ -67,7 +68,7 @@ def test_paired_counts_by_hand():
     }
     assert result["accuracy"]["difference"] == 0
     assert result["secondary"]["mcnemar_exact_p"] == 1
-    assert result["n_groups"] == 5
+    assert result["n_pictures"] == 5
 
 
 def test_the_difference_and_its_interval_are_newcombes():
@@ -78,7 +79,7 @@ def test_the_difference_and_its_interval_are_newcombes():
     assert result["verdict"] == "vgg better"
     assert result["sentence"] == (
         "VGG-16, random convolutions, is better than the CNN from scratch on 50 "
-        f"groups: difference 0.20, 95 % interval 0.06 to 0.33 {NUMBERS}"
+        f"pictures: difference 0.20, 95 % interval 0.06 to 0.33 {NUMBERS}"
     )
 
 
@@ -87,7 +88,7 @@ def test_the_other_way_round_the_other_is_better():
     assert result["verdict"] == "scratch better"
     assert result["sentence"] == (
         "The CNN from scratch is better than VGG-16, random convolutions, on 50 "
-        f"groups: difference −0.20, 95 % interval −0.33 to −0.06 {NUMBERS}"
+        f"pictures: difference −0.20, 95 % interval −0.33 to −0.06 {NUMBERS}"
     )
 
 
@@ -96,7 +97,7 @@ def test_the_slides_at_best_are_not_separable():
     assert result["verdict"] == "not separable"
     assert result["secondary"]["mcnemar_exact_p"] == 0.125
     assert result["sentence"] == (
-        "Not separable on 29 groups: difference 0.14, 95 % interval −0.01 to 0.29 "
+        "Not separable on 29 pictures: difference 0.14, 95 % interval −0.01 to 0.29 "
         + NUMBERS
     )
 
@@ -131,16 +132,13 @@ def scored(n, area, seed=0):
 def test_learning_is_a_lower_limit_above_chance(shift, learned):
     found = comparison.training_scores(scored(100, shift))
     assert (found["roc_auc_low"] > 0.5) == learned == found["learned"]
-    assert found["n_groups"] == 100
+    assert found["n_pictures"] == 100
 
 
 def test_copies_do_not_make_a_network_learn():
     table = scored(40, 0.5)
     one = comparison.training_scores(table)
-    copies = [
-        table.assign(image_id=table["image_id"] + f"-{i}", group=table["group"])
-        for i in range(2, 9)
-    ]
+    copies = [table.assign(image_id=table["image_id"] + f"-{i}") for i in range(2, 9)]
     assert comparison.training_scores(pd.concat([table, *copies])) == one
 
 
@@ -179,7 +177,7 @@ def random_verdicts(weights="random"):
         second = np.repeat([True, False, True, False], cells)
         difference = paired.accuracy_difference(first, second)
         limits = [float(x) for x in intervals.paired_difference(*cells)]
-        yield limits, verdict.judge(difference, int(n), 2, weights)
+        yield limits, verdict.judge(difference, int(n), int(n), 2, weights)
 
 
 def test_better_is_written_only_where_the_interval_excludes_0():
@@ -212,13 +210,13 @@ def test_the_sentence_says_where_the_weights_come_from(weights, said, unsaid):
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.2), (-0.2, 0.0), (-0.0, 0.3)])
 def test_a_limit_of_0_excludes_nothing(low, high):
     difference = {"difference": (low + high) / 2, "low": low, "high": high}
-    assert verdict.judge(difference, 31, 2, "random")[0] == "not separable"
+    assert verdict.judge(difference, 31, 31, 2, "random")[0] == "not separable"
 
 
 def test_no_interval_is_never_a_verdict():
     difference = {"difference": 0.1, "low": None, "high": None}
     with pytest.raises(InputError, match="no interval"):
-        verdict.judge(difference, 31, 2, "random")
+        verdict.judge(difference, 31, 31, 2, "random")
 
 
 @pytest.mark.parametrize(
@@ -240,11 +238,11 @@ def test_a_difference_shows_on_which_side_of_0_it_is(value, text):
 
 
 def test_few_groups_have_no_verdict():
-    for n, word in ((13, "too few groups"), (14, "vgg better")):
+    for n, word in ((13, "too few pictures"), (14, "vgg better")):
         result = compare(pair(0, 0, n, 0))
         assert result["verdict"] == word
     assert compare(pair(0, 0, 9, 0))["sentence"] == (
-        "No verdict: 9 test groups are too few, at least 14 are needed."
+        "No verdict: 9 test pictures are too few, at least 14 are needed."
     )
     # the numbers are given all the same
     assert compare(pair(0, 0, 9, 0))["accuracy"]["difference"] == 1
@@ -282,14 +280,29 @@ def test_the_verdict_is_of_a_threshold_of_a_half_whatever_was_predicted():
     assert result["sentence"] == expected["sentence"]
 
 
-def test_a_group_counts_once():
-    group = ["000", "000", "002"]
-    scratch = predictions([1, 1, 0], [0.9, 0.1, 0.1], group)
-    vgg = predictions([1, 1, 0], [0.1, 0.9, 0.1], group)
+def test_a_picture_counts_once():
+    picture = ["000", "000", "002"]
+    scratch = predictions([1, 1, 0], [0.9, 0.3, 0.1], picture)
+    vgg = predictions([1, 1, 0], [0.1, 0.7, 0.1], picture)
     result = compare({"scratch": scratch, "vgg": vgg})
     assert result["paired"]["scratch_only"] == 1
     assert result["paired"]["vgg_only"] == 0
-    assert (result["n_groups"], result["n_images"]) == (2, 3)
+    assert (result["n_pictures"], result["n_images"]) == (2, 3)
+
+
+def test_few_patients_with_several_pictures_have_no_verdict():
+    models = pair(20, 2, 12, 16)
+    for name, table in models.items():
+        patients = [f"{i % 29:03d}" for i in range(len(table))]
+        models[name] = table.assign(patient=patients)
+    result = compare(models)
+    assert (result["n_pictures"], result["n_patients"]) == (50, 29)
+    assert result["verdict"] == "too few patients"
+    assert "50 test pictures of 29 patients" in result["sentence"]
+    for name, table in models.items():
+        patients = [f"{i % 30:03d}" for i in range(len(table))]
+        models[name] = table.assign(patient=patients)
+    assert "on 50 pictures of 30 patients: " in compare(models)["sentence"]
 
 
 def test_copies_change_no_number():
@@ -297,7 +310,7 @@ def test_copies_change_no_number():
     expected = compare(models)
     for name, table in models.items():
         copies = table.head(30).assign(image_id=lambda t: "c" + t["image_id"])
-        models[name] = pd.concat([table, copies.assign(y_score=0.5)])
+        models[name] = pd.concat([table, copies])
     assert compare(models) == {**expected, "n_images": 80}
 
 
@@ -375,7 +388,7 @@ def test_other_images_are_refused():
     table = models["vgg"]
     for other in (
         table.assign(y_true=1 - table["y_true"]),
-        table.assign(group="000"),
+        table.assign(picture="000"),
         table.head(13),
         table[::-1],  # the arrays are compared row by row
     ):
@@ -420,8 +433,8 @@ def test_whatever_the_predictions_the_result_is_json(models):
     assert "-0.0," not in text.replace("}", ",")
     champion = comparison.selected(models["vgg"], "vgg", 0.5)
     json.dumps(champion, allow_nan=False)
-    if result["n_groups"] < FEWEST:
-        assert result["verdict"] == "too few groups"
+    if result["n_pictures"] < FEWEST:
+        assert result["verdict"] == "too few pictures"
 
 
 def test_identical_models_differ_by_0_without_a_p_of_the_aurocs():

@@ -9,10 +9,16 @@ from brain_mri.evidence import curves
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def predictions(y_true, y_score, group=None):
+def predictions(y_true, y_score, picture=None):
     ids = [f"{i:03d}" for i in range(len(y_true))]
     table = pd.DataFrame(
-        {"image_id": ids, "group": group or ids, "y_true": y_true, "y_score": y_score}
+        {
+            "image_id": ids,
+            "picture": picture or ids,
+            "patient": picture or ids,
+            "y_true": y_true,
+            "y_score": y_score,
+        }
     )
     return table.assign(y_pred=(table["y_score"] >= 0.5).astype(int))
 
@@ -62,10 +68,10 @@ def test_one_class_makes_no_curve(curve, only):
     assert curve(predictions([only] * 3, [0.2, 0.4, 0.6])).empty
 
 
-def test_copies_change_no_curve():
-    alone = predictions([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8])
-    group = ["000", "001", "002", "003", "003", "000"]
-    copied = predictions([0, 1, 0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8, 0.9, 0.1], group)
+def test_copies_count_by_the_mean_of_their_scores():
+    alone = predictions([0, 1, 0, 1], [0.25, 0.4, 0.6, 0.75])
+    picture = ["000", "001", "002", "003", "003", "000"]
+    copied = predictions([0, 1, 0, 1, 1, 0], [0.25, 0.4, 0.6, 0.5, 1, 0.25], picture)
     for curve in (curves.roc_points, curves.pr_points, curves.calibration):
         pd.testing.assert_frame_equal(curve(alone), curve(copied))
 
@@ -82,7 +88,7 @@ def test_no_image_no_curve():
     assert curves.pr_points(nothing).empty
     assert curves.calibration(nothing).empty
     assert np.isnan(curves.calibration_error(curves.calibration(nothing)))
-    assert curves.confusion_rows(nothing, ("no", "yes")).empty
+    assert curves.confusion_rows(nothing, ("no", "yes"), 0.5).empty
 
 
 def test_calibration_by_hand():
@@ -116,7 +122,7 @@ def test_well_calibrated_scores_have_a_small_error():
     assert curves.calibration_error(curves.calibration(turned)) > 0.4
 
 
-def test_confusion_rows_speak_in_class_names_a_row_a_group():
-    table = predictions([0, 1, 1], [0.9, 0.8, 0.1], ["000", "001", "001"])
-    rows = curves.confusion_rows(table, ("no", "yes"))
+def test_confusion_rows_speak_in_class_names_a_row_a_picture():
+    table = predictions([0, 1, 1], [0.9, 0.8, 0.3], ["000", "001", "001"])
+    rows = curves.confusion_rows(table, ("no", "yes"), 0.55)
     assert rows.to_dict("list") == {"actual": ["no", "yes"], "predicted": ["yes"] * 2}

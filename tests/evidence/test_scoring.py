@@ -12,12 +12,13 @@ from brain_mri.files import tables
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def predictions(y_true, y_score, group=None, part="test"):
+def predictions(y_true, y_score, picture=None, part="test"):
     ids = [f"{part}{i:03d}" for i in range(len(y_true))]
     return pd.DataFrame(
         {
             "image_id": ids,
-            "group": group or ids,
+            "picture": picture or ids,
+            "patient": picture or ids,
             "part": part,
             "y_true": y_true,
             "y_score": y_score,
@@ -100,12 +101,14 @@ def test_the_threshold_itself_is_a_tumour():
     assert (scores["tp"], scores["fp"]) == (1, 1)
 
 
-def test_a_group_counts_once_by_the_image_it_is_named_after():
-    group = ["test000", "test000", "test000", "test003"]
-    table = predictions([1, 1, 1, 0], [0.9, 0.1, 0.1, 0.2], group)
+def test_a_picture_counts_once_by_the_mean_of_its_copies():
+    picture = ["test000", "test000", "test000", "test003"]
+    table = predictions([1, 1, 1, 0], [0.9, 0.8, 0.1, 0.2], picture)
     scores = scoring.score(table, 0.5)
     assert scores["accuracy"] == 1
-    assert (scores["n_images"], scores["n_groups"]) == (4, 2)
+    assert scores["brier"] == pytest.approx((0.4**2 + 0.2**2) / 2)
+    assert (scores["n_images"], scores["n_pictures"]) == (4, 2)
+    assert scores["n_patients"] == 2
 
 
 def test_validation_and_test_are_scored_apart():
@@ -113,7 +116,7 @@ def test_validation_and_test_are_scored_apart():
     test = predictions([0, 1, 1], [0.1, 0.9, 0.9])
     scores = scoring.by_part(pd.concat([val, test]), 0.5)
     assert [scores[part]["accuracy"] for part in ("val", "test")] == [0, 1]
-    assert [scores[part]["n_groups"] for part in ("val", "test")] == [2, 3]
+    assert [scores[part]["n_pictures"] for part in ("val", "test")] == [2, 3]
 
 
 def test_ten_numbers_are_for_comparing_runs():
@@ -134,7 +137,9 @@ def test_scores_come_back_from_the_statistics(tmp_path):
     for name, threshold in (("scratch", 0.4), ("nearest", 0.5)):
         expected = scoring.by_part(together, threshold)["test"]
         assert all(
-            back[name][key] == expected[key] for key in expected if key != "n_images"
+            back[name][key] == expected[key]
+            for key in expected
+            if key not in ("n_images", "n_patients")
         )
     nothing = together.assign(y_true=0)
     table = scoring.statistics({"vgg": nothing}, {}, 0.5)
@@ -166,7 +171,7 @@ def test_one_class_leaves_what_is_undefined_null(label):
 
 def test_a_part_without_images_is_all_null():
     scores = scoring.score(random_part().head(0), 0.5)
-    counts = {"tp", "fp", "fn", "tn", "n_images", "n_groups"}
+    counts = {"tp", "fp", "fn", "tn", "n_images", "n_pictures", "n_patients"}
     assert {name for name, value in scores.items() if value is not None} == counts
     assert {scores[name] for name in counts} == {0}
 
@@ -369,7 +374,9 @@ def test_a_threshold_is_kept_so_that_it_cuts_where_it_did(tmp_path):
     ],
 )
 def test_whatever_the_predictions_the_summary_is_json(table):
-    both = pd.concat([table, table.assign(part="val", image_id="v", group="v")])
+    both = pd.concat(
+        [table, table.assign(part="val", image_id="v", picture="v", patient="v")]
+    )
     json.dumps(scoring.by_part(both, 0.5), allow_nan=False)
     found = scoring.statistics({"vgg": both}, {}, 0.5)
     values = found["value"].dropna()

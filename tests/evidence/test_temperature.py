@@ -8,7 +8,7 @@ from brain_mri.evidence import temperature
 
 def table(y_true, y_score, part="val"):
     ids = [f"{i:04d}" for i in range(len(y_true))]
-    columns = {"image_id": ids, "group": ids, "part": part}
+    columns = {"image_id": ids, "picture": ids, "patient": ids, "part": part}
     return pd.DataFrame(columns | {"y_true": y_true, "y_score": y_score})
 
 

@@ -5,7 +5,7 @@ import pytest
 from brain_mri.files import arrays
 
 INDEX = pd.DataFrame(
-    {"image_id": ["012345678901", "0e1234567890"], "group": ["000000000012", "1e5"]}
+    {"image_id": ["012345678901", "0e1234567890"], "patient": ["000000000012", "1e5"]}
 ).assign(y_true=[0, 1])
 
 
@@ -17,7 +17,7 @@ def test_a_part_comes_back_as_it_was_written(tmp_path):
     assert part.values.dtype == np.uint8
     # ids that look like numbers stay text
     pd.testing.assert_frame_equal(part.index, INDEX, check_dtype=False)
-    assert part.index["group"].tolist() == ["000000000012", "1e5"]
+    assert part.index["patient"].tolist() == ["000000000012", "1e5"]
     assert part.y_true.tolist() == [0, 1]
 
 

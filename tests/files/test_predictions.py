@@ -6,13 +6,19 @@ from brain_mri.errors import InputError
 from brain_mri.evidence import observations, scoring
 from brain_mri.files import predictions, tables
 
-HEADER = "image_id,group,part,y_true,y_score,y_pred\n"
-GOOD = "a,a,val,1,0.9,1\nb,b,test,0,0.2,0\nc,b,test,0,0.6,1\n"
+HEADER = "image_id,picture,patient,part,y_true,y_score,y_pred\n"
+GOOD = "a,a,a,val,1,0.9,1\nb,b,b,test,0,0.2,0\nc,b,b,test,0,0.6,1\n"
 
 
 def index(ids="ba", y_true=(1, 0), **more):
     return pd.DataFrame(
-        {"image_id": list(ids), "group": list(ids), "y_true": y_true, **more}
+        {
+            "image_id": list(ids),
+            "picture": list(ids),
+            "patient": list(ids),
+            "y_true": y_true,
+            **more,
+        }
     )
 
 
@@ -71,7 +77,7 @@ def test_a_file_comes_back_as_it_was(tmp_path):
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path):
-    path = write(tmp_path, HEADER + "001e5,001e5,test,1,0.9,1\n")
+    path = write(tmp_path, HEADER + "001e5,001e5,001e5,test,1,0.9,1\n")
     assert observations.read(path)["image_id"].tolist() == ["001e5"]
 
 
@@ -91,7 +97,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
     ("text", "message"),
     [
         ("", "cannot be read as a table"),
-        ("image_id,group\na,a\n", "expected a column 'part', found none"),
+        ("image_id,picture,patient\na,a,a\n", "expected a column 'part', found none"),
         (HEADER, "expected one row per image, found none"),
         (
             HEADER + GOOD.replace("b,test,0", "b,test,x"),
@@ -110,7 +116,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
             "y_pred of c: expected 0 or 1, found 'nan'",
         ),
         (
-            HEADER + GOOD.replace("c,b,test", "c,b,train"),
+            HEADER + GOOD.replace("c,b,b,test", "c,b,b,train"),
             "part of c: expected val or test, found 'train'",
         ),
         (HEADER + GOOD.replace("0.2", "nan"), "y_score of b: .* found 'nan'"),
@@ -118,14 +124,19 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
         (HEADER + GOOD.replace("0.2", "inf"), "y_score of b: .* found 'inf'"),
         (HEADER + GOOD.replace("0.2", "-0.2"), "y_score of b: .* found '-0.2'"),
         (HEADER + GOOD.replace("0.2", "1.2"), "from 0 to 1, found '1.2'"),
-        (HEADER + GOOD + "a,a,val,1,0.9,1\n", "image a is listed twice"),
+        (HEADER + GOOD + "a,a,a,val,1,0.9,1\n", "image a is listed twice"),
         (
-            HEADER + GOOD.replace("c,b,test", "c,b,val"),
-            "group b lies in two parts, which would leak",
+            HEADER + GOOD.replace("c,b,b,test", "c,b,b,val"),
+            "patient b is in two parts, which would leak",
         ),
-        (HEADER + GOOD.replace("b,b,test", "d,b,test"), "group b lacks the image"),
-        # the image is there, but says that it belongs to another group
-        (HEADER + GOOD.replace("b,b,test", "b,c,test"), "group [bc] lacks the image"),
+        (
+            HEADER + GOOD.replace("b,b,b,test", "d,b,b,test"),
+            "picture b lacks the image",
+        ),
+        (
+            HEADER + GOOD.replace("c,b,b,test", "c,b,d,test"),
+            "picture b is in two patients, which would leak",
+        ),
     ],
 )
 def test_an_edited_file_is_one_clear_line(tmp_path, text, message):
@@ -161,11 +172,13 @@ def test_baselines_come_back_by_name_in_their_order(tmp_path):
         (HEADER + GOOD, "expected a column 'baseline', found none"),
         ("baseline," + HEADER, "expected one row per image, found none"),
         (
-            of_two_baselines().replace("facts,b,b,test,0,0.2", "facts,b,b,test,0,nan"),
+            of_two_baselines().replace(
+                "facts,b,b,b,test,0,0.2", "facts,b,b,b,test,0,nan"
+            ),
             "y_score of b: .* found 'nan'",
         ),
         (
-            of_two_baselines().replace("facts,b,b,test", "facts,a,b,test"),
+            of_two_baselines().replace("facts,b,b,b,test", "facts,a,b,b,test"),
             "image a is listed twice",
         ),
     ],
@@ -175,15 +188,18 @@ def test_edited_baselines_are_one_clear_line(tmp_path, text, message):
         observations.read_baselines(write(tmp_path, text))
 
 
-def test_a_group_counts_once_by_the_image_it_is_named_after():
+def test_a_picture_is_scored_by_the_mean_of_its_copies():
     table = pd.DataFrame(
         {
             "image_id": ["c", "a", "b", "d"],
-            "group": ["a", "a", "b", "b"],
+            "picture": ["a", "a", "b", "b"],
+            "patient": ["a", "a", "a", "a"],
             "y_true": [1, 0, 1, 0],
             "y_score": [0.1, 0.2, 0.3, 0.4],
         }
     )
-    assert observations.one_per_group(table)["image_id"].tolist() == ["a", "b"]
-    y_true, y_score = observations.arrays(table)
-    assert (y_true.tolist(), y_score.tolist()) == ([0, 1], [0.2, 0.3])
+    rows = observations.per_picture(table)
+    assert rows["picture"].tolist() == ["a", "b"]
+    assert rows["y_true"].tolist() == [0, 1]  # of the image named like the picture
+    assert rows["y_score"].tolist() == pytest.approx([0.15, 0.35])
+    assert observations.observed(table).patient.tolist() == ["a", "a"]

@@ -7,7 +7,7 @@ from brain_mri.files import tables
 
 def test_a_table_comes_back_as_it_was(tmp_path):
     table = pd.DataFrame(
-        {"image_id": ["001234567e10"], "group": ["0012"], "reason": [""], "n": [3]}
+        {"image_id": ["001234567e10"], "patient": ["0012"], "reason": [""], "n": [3]}
     )
     tables.write_csv(tmp_path / "t.csv", table)
     back = tables.read_csv(tmp_path / "t.csv")

@@ -128,9 +128,9 @@ def test_a_raised_floor_fails(folder, quick):
 
 
 def test_a_shared_group_fails(folder):
-    edit(folder / "metrics/split_counts.csv", "groups_shared,0", "groups_shared,1")
+    edit(folder / "metrics/split_counts.csv", "patients_shared,0", "patients_shared,1")
     failed = failures()
-    assert "in two parts" in failed["split_counts.groups_shared"]
+    assert "in two parts" in failed["split_counts.patients_shared"]
     assert "edited since" in failed["metrics/split_counts.csv"]
     assert "split, report would run" in failed["dvc.lock"]
 
@@ -139,9 +139,9 @@ def test_a_group_in_both_parts_of_the_predictions_fails(folder, quick):
     path = folder / "metrics" / "scratch_predictions.csv"
     lines = path.read_text().splitlines()
     image, _, rest = lines[1].split(",", 2)  # of val
-    group = lines[-1].split(",")[1]  # of test
-    path.write_text("\n".join([lines[0], f"{image},{group},{rest}", *lines[2:], ""]))
-    told = f"group {group} lies in two parts"
+    patient = lines[-1].split(",")[2]  # of test
+    path.write_text("\n".join([lines[0], f"{image},{patient},{rest}", *lines[2:], ""]))
+    told = f"patient {patient} is in two parts"
     assert told in failures()["results recomputed"]
 
 
@@ -351,11 +351,11 @@ def test_a_drop(key, limit, then, cause):
     assert ("new: none at main" in row.found) == (then.get(key) is None)
 
 
-def test_more_groups_shared_than_allowed_fail():
-    assert checks.shared({"split_counts.groups_shared": 2}, 2).cause == ""
-    assert "leaks" in checks.shared({"split_counts.groups_shared": 3}, 2).cause
+def test_more_patients_shared_than_allowed_fail():
+    assert checks.shared({"split_counts.patients_shared": 2}, 2).cause == ""
+    assert "leaks" in checks.shared({"split_counts.patients_shared": 3}, 2).cause
     assert (
-        checks.shared({"split_counts.groups_shared": None}, 2).cause
+        checks.shared({"split_counts.patients_shared": None}, 2).cause
         == "undefined (null)"
     )
 
@@ -448,7 +448,7 @@ def test_the_parameters_are_not_good_with_an_unknown_rule(folder):
     demand(folder, {"max_group_shared": 0})
     result = CliRunner().invoke(cli.app, ["params"], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "did you mean 'check.max_groups_shared'?" in result.stderr
+    assert "did you mean 'check.max_patients_shared'?" in result.stderr
 
 
 def test_files_that_say_what_to_check_must_be_readable(folder):

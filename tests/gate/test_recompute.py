@@ -38,10 +38,20 @@ def edit(path, old, new):
     ("file", "old", "new", "told"),
     [
         ("scratch.json", '"accuracy": 0', '"accuracy": 1', "val.accuracy: found 1"),
-        ("vgg.json", '"n_groups": 6', '"n_groups": 7', "test.n_groups: found 7, exp"),
+        (
+            "vgg.json",
+            '"n_pictures": 6',
+            '"n_pictures": 7',
+            "test.n_pictures: found 7, exp",
+        ),
         ("vgg.json", '"log_loss":', '"loss":', "val.log_loss: missing"),
         ("statistics.csv", "majority,", "minority,", "model: found 'minority'"),
-        ("verdict.json", '"n_groups": 6', '"n_groups": 60', "n_groups: found 60, exp"),
+        (
+            "verdict.json",
+            '"n_pictures": 6',
+            '"n_pictures": 60',
+            "n_pictures: found 60, exp",
+        ),
         ("comparison.csv", ",random", ",imagenet", "vgg_weights: found 'imagenet'"),
         ("comparison.csv", "No verdict", "A verdict", "sentence: found 'A verdict"),
         ("selected.json", '"scratch"', '"vgg"', "model: found 'vgg'"),

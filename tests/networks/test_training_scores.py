@@ -29,7 +29,13 @@ def images():
     values = rng.integers(0, 256, (N, 32, 32)).astype(np.uint8)
     ids = [f"{i:02d}" for i in range(N)]
     index = pd.DataFrame(
-        {"image_id": ids, "group": ids, "y_true": rng.permutation(N) % 2, "variant": 0}
+        {
+            "image_id": ids,
+            "picture": ids,
+            "patient": ids,
+            "y_true": rng.permutation(N) % 2,
+            "variant": 0,
+        }
     )
     return Part(values, index)
 

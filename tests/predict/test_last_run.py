@@ -21,7 +21,9 @@ def run_with(root, groups):
     """A run whose training part has these groups, a picture each."""
     ids = [f"{i:012d}" for i in range(len(groups))]
     noise = np.random.default_rng(1).integers(0, 256, (len(ids), SIZE, SIZE), np.uint8)
-    index = pd.DataFrame({"image_id": ids, "group": groups, "y_true": 0})
+    index = pd.DataFrame(
+        {"image_id": ids, "picture": ids, "patient": groups, "y_true": 0}
+    )
     arrays.write(root / last_run.TRAIN, index, [noise])
     box = {"x0": 0, "y0": 0, "x1": 9, "y1": 10}
     tables.write_csv(root / TABLE, pd.DataFrame({"image_id": ids, **box}))

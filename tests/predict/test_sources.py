@@ -123,7 +123,7 @@ def test_an_export_says_what_it_is(project, exported):
     metrics = json.loads((project / "metrics/vgg.json").read_text())["test"]
     for name in ("accuracy", "accuracy_low", "roc_auc_low"):
         assert facts["test"][name] == metrics[name]
-    assert facts["test"]["n_groups"] == metrics["n_groups"]
+    assert facts["test"]["n_pictures"] == metrics["n_pictures"]
     assert len(facts["data"]["md5"]) == len(".dir") + 32
     assert any("drawn phantoms" in note for note in facts["notes"])
     assert "not for diagnosis" in (exported / "vgg" / "model-card.md").read_text()

@@ -11,7 +11,7 @@ TEST = (
         for metric in ("accuracy", "sensitivity", "specificity", "roc_auc")
         for end, value in (("_low", 0.5), ("_high", 0.9))
     }
-    | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_groups": 10}
+    | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_pictures": 10}
 )
 UNDEFINED = {"roc_auc": None, "roc_auc_low": None, "roc_auc_high": None}
 BETTER = {"difference": 0.3, "low": 0.1, "high": 0.5}
@@ -36,7 +36,7 @@ def test_the_table_has_a_row_a_metric_and_a_column_a_model():
     assert lines[0] == "| test | CNN from scratch | VGG-16, random convolutions |"
     assert "| roc auc | 0.750 (0.50–0.90) | 0.750 (0.50–0.90) |" in lines
     assert "| brier | 0.750 | 0.750 |" in lines
-    assert "| n groups | 10 | 10 |" in lines
+    assert "| n pictures | 10 | 10 |" in lines
     assert len(lines) == 2 + len(HEADLINE) + 5
 
 
@@ -88,12 +88,12 @@ def test_a_tiny_p_is_never_written_as_0():
 def test_the_blind_classifiers_are_set_against_the_networks():
     scores = {"majority": TEST, "file_facts": TEST | {"tp": 3}}
     paired = {"both_right": 4, "scratch_only": 1, "vgg_only": 2, "both_wrong": 3}
-    said = wording.blind({"n_groups": 10, "paired": paired}, scores, NAMES)
-    assert "5 of 10 test groups by the majority class, 7 by file facts only" in said
+    said = wording.blind({"n_pictures": 10, "paired": paired}, scores, NAMES)
+    assert "5 of 10 test pictures by the majority class, 7 by file facts only" in said
     assert "the image: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
 
 
-@pytest.mark.parametrize("verdict", ["too few groups", "one class"])
+@pytest.mark.parametrize("verdict", ["too few pictures", "one class"])
 def test_without_a_verdict_no_baseline_is_beaten(verdict):
     compared = {"verdict": verdict, "baselines": {"vgg": {"majority": BETTER}}}
     (said,) = wording.unbeaten(compared, NAMES)
@@ -112,5 +112,5 @@ def test_a_network_that_always_says_the_same_is_named():
     never = TEST | {"tp": 0, "fp": 0, "fn": 4, "tn": 6}
     assert wording.one_answer({"scratch": TEST, "vgg": TEST}, NAMES) == []
     first, second = wording.one_answer({"scratch": always, "vgg": never}, NAMES)
-    assert first.startswith("CNN from scratch says “a tumour” for every test group")
+    assert first.startswith("CNN from scratch says “a tumour” for every test picture")
     assert "VGG-16, random convolutions says “no tumour”" in second

@@ -12,7 +12,7 @@ BOUNDS = {"accuracy_low": 0.5, "accuracy_high": 0.9}
 SCORE = (
     {"accuracy": 0.75, "roc_auc": None, "roc_auc_low": None, "roc_auc_high": None}
     | BOUNDS
-    | {"tp": 1, "fp": 1, "fn": 0, "tn": 2, "n_groups": 4}
+    | {"tp": 1, "fp": 1, "fn": 0, "tn": 2, "n_pictures": 4}
 )
 BOTH = {"scratch": SCORE, "vgg": SCORE}
 HISTORY = pd.DataFrame(

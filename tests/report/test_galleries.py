@@ -59,10 +59,16 @@ def test_one_unlike_the_others_comes_before_every_other_flag(folders):
 
 def test_copies_show_the_part_that_holds_them(folders):
     split = pd.DataFrame(
-        {"image_id": list("abc"), "group": list("aac"), "part": ["val"] * 2 + ["test"]}
+        {
+            "image_id": list("abc"),
+            "picture": list("aac"),
+            "patient": list("aac"),
+            "part": ["val"] * 2 + ["test"],
+        }
     )
     gallery = galleries.copies(split, crop_table(), folders[1])
-    assert [card.lines for card in gallery.cards] == [("2 images, all in val",)]
+    line = "2 images, all in val: copies of one picture"
+    assert [card.lines for card in gallery.cards] == [(line,)]
     assert "no/a.png, no/b.png" in gallery.cards[0].alt
 
 
@@ -71,7 +77,9 @@ def test_a_flat_crop_is_shown(folders):
         write_png(folders[1] / "no" / f"{name}.png", np.zeros((16, 16), np.uint8))
     files = {name: f"no/{name}.png" for name in "abc"}
     assert len(galleries.crops(crop_table(), files, *folders).cards) == 3
-    split = pd.DataFrame({"image_id": list("ab"), "group": "a", "part": "val"})
+    split = pd.DataFrame(
+        {"image_id": list("ab"), "picture": "a", "patient": "a", "part": "val"}
+    )
     assert len(galleries.copies(split, crop_table(), folders[1]).cards) == 1
 
 
@@ -88,7 +96,7 @@ def test_augmentation_shows_an_original_and_its_variants():
 def part_of(n, scratch_wrong=(), vgg_wrong=()):
     """What `test_images` takes: n images, all labelled no, some called a tumour."""
     ids = [f"{i:05d}" for i in range(n)]
-    index = pd.DataFrame({"image_id": ids, "group": ids, "y_true": 0})
+    index = pd.DataFrame({"image_id": ids, "picture": ids, "patient": ids, "y_true": 0})
     images = np.zeros((n, 8, 8), np.uint8)
     predictions = {}
     for model, wrong in (("scratch", scratch_wrong), ("vgg", vgg_wrong)):
@@ -116,10 +124,11 @@ def test_errors_come_first_by_who_erred():
 def test_a_copy_says_which_image_counts_for_it():
     packed, heat, predictions, files = part_of(2)
     for table in (packed.index, *predictions.values()):
-        table["group"] = "00000"
+        table["picture"] = "00000"
     (*_, right) = galleries.test_images(packed, heat, predictions, files, seed=0)
     assert (
-        "same group as no/00000.png; only that image is counted" in right.cards[1].lines
+        "a copy of no/00000.png; the mean of their scores counts"
+        in right.cards[1].lines
     )
 
 
@@ -127,7 +136,7 @@ def test_the_surest_error_comes_first_with_its_copies():
     packed, heat, predictions, files = part_of(4, scratch_wrong=(0, 1, 2))
     predictions["scratch"]["y_score"] = [0.6, 0.7, 0.9, 0.1]
     for table in (packed.index, *predictions.values()):
-        table["group"] = ["00000", "00001", "00000", "00003"]
+        table["picture"] = ["00000", "00001", "00000", "00003"]
     shown = galleries.test_images(packed, heat, predictions, files, seed=0)[2]
     order = [card.alt.split(":")[0] for card in shown.cards]
     assert order == ["no/00002.png", "no/00000.png", "no/00001.png"]

@@ -128,7 +128,7 @@ def test_file_names_are_escaped(results, tmp_path):
 def test_few_groups_of_one_class_still_make_a_report(results, tmp_path):
     repredict(results.metrics, lambda table: table.assign(y_true=0))
     page, summary = written(results, tmp_path)
-    assert "No verdict: 6 test groups are too few" in page
+    assert "No verdict: 6 test pictures are too few" in page
     for text in (page, summary):
         assert "There is no verdict against the null baselines either" in text
         assert "better than every" not in text
@@ -140,8 +140,8 @@ def test_few_groups_of_one_class_still_make_a_report(results, tmp_path):
 def test_equal_scores_still_make_a_report(results, tmp_path):
     repredict(results.metrics, lambda table: table.assign(y_score=0.5, y_pred=1))
     page, summary = written(results, tmp_path)
-    assert "says “a tumour” for every test group" in page
-    assert "says “a tumour” for every test group" in summary
+    assert "says “a tumour” for every test picture" in page
+    assert "says “a tumour” for every test picture" in summary
     assert "no interval" in page
 
 

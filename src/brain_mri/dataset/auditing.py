@@ -12,7 +12,7 @@ import pandas as pd
 from brain_mri.dataset import review
 from brain_mri.dataset.classes import check_folders, label_of
 from brain_mri.dataset.duplicates import duplicate_pairs, fingerprint
-from brain_mri.dataset.groups import chains, conflicts, group_ids
+from brain_mri.dataset.groups import PICTURE, chains, conflicts, joined_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.dataset.review import Decision
 from brain_mri.errors import InputError, printable
@@ -29,11 +29,12 @@ UNNAMED = "in no folder that classes names in params.yaml"
 
 @dataclass(frozen=True)
 class Audit:
-    """Hold the manifest, one row per file, and the pairs of images of one group.
+    """Hold the manifest, one row per file, and the pairs of images of one patient.
 
-    manifest: image_id, file, label, group, accepted, reason, sha256 (of the bytes),
-        pixels_sha256 (of the grey levels), bytes, format, mode, width, height, box (a
-        person's, as `x0 y0 x1 y1`); sorted by file. Rejected files have empty ids.
+    manifest: image_id, file, label, picture, patient, accepted, reason, sha256 (of the
+        bytes), pixels_sha256 (of the grey levels), bytes, format, mode, width, height,
+        box (a person's, as `x0 y0 x1 y1`); sorted by file. Rejected files have empty
+        ids.
     pairs: first, second (image ids), kind (`exact`: identical pixels; `near`: copies of
         one picture; `review`: in one group of review.csv; `patient`: of one patient,
         by the PatientID of DICOM files).
@@ -68,8 +69,9 @@ def audit(
     """Audit every file below `folder`.
 
     An image id is the first 12 hex digits of the SHA-256 of the file's bytes; further
-    files of the same bytes get `-2`, `-3`. A group is named after its lowest image id;
-    that image represents the group.
+    files of the same bytes get `-2`, `-3`. All copies of one image are one picture,
+    named after its lowest image id. A patient is named after the lowest image id of his
+    or her pictures; a picture of no known patient counts as a patient of its own.
 
     Args:
         folder: the folder of the data set.
@@ -85,22 +87,24 @@ def audit(
     _check_classes(folder, facts)
     ids = image_ids([fact.sha256 for fact in good])
     pairs, kinds = _pairs(folder, good)
-    named = {
-        fact.file: (name, group)
-        for fact, name, group in zip(good, ids, group_ids(ids, pairs), strict=True)
-    }
+    pictures = joined_ids(ids, pairs[np.isin(kinds, PICTURE)])
+    names = zip(ids, pictures, joined_ids(ids, pairs), strict=True)
+    named = {fact.file: name for fact, name in zip(good, names, strict=True)}
     first, second = ([ids[i] for i in ends] for ends in pairs.T)
     return Audit(
-        pd.DataFrame([_row(fact, *named.get(fact.file, ("", ""))) for fact in facts]),
+        pd.DataFrame(
+            [_row(fact, *named.get(fact.file, ("", "", ""))) for fact in facts]
+        ),
         pd.DataFrame({"first": first, "second": second, "kind": kinds}),
     )
 
 
 def summary(audited: Audit) -> dict[str, int]:
-    """Count files, classes, decisions of a person, duplicates and groups."""
+    """Count files, classes, decisions of a person, copies, pictures and patients."""
     manifest = audited.manifest
     accepted = manifest[manifest["accepted"]]
-    by_group = accepted.groupby("group")["label"]
+    copies = accepted["picture"].value_counts()
+    of_patients = accepted.groupby("patient")
     return {
         "files": len(manifest),
         "accepted": len(accepted),
@@ -111,10 +115,14 @@ def summary(audited: Audit) -> dict[str, int]:
         "yes": int((accepted["label"] == "yes").sum()),
         "exact_duplicate_pairs": int((audited.pairs["kind"] == "exact").sum()),
         "near_duplicate_pairs": int((audited.pairs["kind"] == "near").sum()),
-        "groups_of_several_images": int((by_group.size() > 1).sum()),
-        "distinct_images": by_group.ngroups,
-        "groups_across_classes": int((by_group.nunique() > 1).sum()),
-        "label_conflicts": len(conflicts(manifest, audited.pairs)),
+        "pictures": len(copies),
+        "pictures_of_several_images": int((copies > 1).sum()),
+        "patients": of_patients.ngroups,
+        "patients_of_several_pictures": int(
+            (of_patients["picture"].nunique() > 1).sum()
+        ),
+        "patients_across_classes": int((of_patients["label"].nunique() > 1).sum()),
+        "label_conflicts": len(conflicts(manifest)),
     }
 
 
@@ -241,12 +249,13 @@ def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
         raise InputError(f"{printable(str(path))}: {error}") from error
 
 
-def _row(fact: _Facts, image_id: str, group: str) -> dict[str, object]:
+def _row(fact: _Facts, image_id: str, picture: str, patient: str) -> dict[str, object]:
     return {
         "image_id": image_id,
         "file": fact.file,
         "label": fact.label,
-        "group": group,
+        "picture": picture,
+        "patient": patient,
         "accepted": not fact.reason,
         "reason": fact.reason,
         "sha256": fact.sha256,

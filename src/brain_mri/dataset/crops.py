@@ -49,7 +49,7 @@ def crop_all(
     for label in CLASSES:
         (out / label).mkdir(parents=True, exist_ok=True)
     accepted = manifest[manifest["accepted"]]
-    groups = accepted["group"].to_numpy()
+    patients = accepted["patient"].to_numpy()
     columns = ["image_id", "label", "file", "box"]
     keys = accepted[columns].itertuples(index=False, name=None)
 
@@ -79,7 +79,7 @@ def crop_all(
             "flags": box.flags + letters,
         }
 
-    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), groups)
+    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), patients)
 
 
 def summary(crops: pd.DataFrame) -> dict[str, object]:
@@ -102,9 +102,11 @@ def unlike_the_others(crops: pd.DataFrame) -> pd.DataFrame:
     return far.sort_values("outlier_distance", ascending=False)
 
 
-def _compared(table: pd.DataFrame, groups: npt.NDArray) -> pd.DataFrame:
+def _compared(table: pd.DataFrame, patients: npt.NDArray) -> pd.DataFrame:
     """Replace the features of each crop by its outlier distance, and flag outliers."""
-    distance = outliers.distances(np.stack(table["outlier_distance"].tolist()), groups)
+    distance = outliers.distances(
+        np.stack(table["outlier_distance"].tolist()), patients
+    )
     odd = np.where(distance > outliers.fence(distance), "unlike the others", "")
     flags = [
         ";".join(filter(None, (*mine, far)))

@@ -14,30 +14,33 @@ from brain_mri.files.names import PARTS
 from brain_mri.files.user_tables import read_rows
 
 FILE = Path("split.csv")
-COLUMNS = ("image_id", "group", "part")
+COLUMNS = ("image_id", "patient", "part")
+OF_GROUPS = ("image_id", "group", "part")  # the header of earlier versions
 ID = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9]+)?")
-MAX_LISTED = 10  # images or groups in an error
+MAX_LISTED = 10  # images or patients in an error
 MEND = (
-    "exclude an image that joins them in review.csv, or give the groups one part in "
+    "exclude an image that joins them in review.csv, or give the patients one part in "
     f"{FILE}"
 )
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read the frozen images: image_id, group, part.
+    """Read the frozen images: image_id, patient, part.
+
+    The column `group` of earlier versions is read as `patient`.
 
     Raises:
         InputError: the file is malformed, an id or a part is invalid, an image is
-            listed twice, or a group or a file is in two parts.
+            listed twice, or a patient or a file is in two parts.
     """
-    rows = read_rows(path, COLUMNS)
+    rows = read_rows(path, OF_GROUPS if _is_of_groups(path) else COLUMNS)
     seen: set[str] = set()
     part_of: dict[str, str] = {}
     for row in rows:
-        image_id, group, part = row.cells.values()
-        if not ID.fullmatch(image_id) or not ID.fullmatch(group) or part not in PARTS:
+        image_id, patient, part = row.cells.values()
+        if not ID.fullmatch(image_id) or not ID.fullmatch(patient) or part not in PARTS:
             raise InputError(
-                f"{row.where}: expected an image id and a group, {DIGITS} digits "
+                f"{row.where}: expected an image id and a patient, {DIGITS} digits "
                 f"0-9 a-f each, and one of {', '.join(PARTS)}, found "
                 f"{','.join(row.cells.values())!r}. A spreadsheet takes some ids for "
                 f"numbers: git checkout {FILE}, and edit it as text"
@@ -45,13 +48,15 @@ def read(path: Path) -> pd.DataFrame:
         if image_id in seen:
             raise InputError(f"{row.where}: expected each image once, found {image_id}")
         seen.add(image_id)
-        for name in (f"group {group}", f"file {stem(image_id)}"):
+        for name in (f"patient {patient}", f"file {stem(image_id)}"):
             if part_of.setdefault(name, part) != part:
                 raise InputError(
                     f"{row.where}: expected {name} in {part_of[name]}, where it is "
                     f"above, found it in {part}"
                 )
-    return pd.DataFrame([row.cells for row in rows], columns=COLUMNS, dtype=str)
+    return pd.DataFrame(
+        [[*row.cells.values()] for row in rows], columns=COLUMNS, dtype=str
+    )
 
 
 def translated(frozen: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
@@ -76,48 +81,48 @@ def translated(frozen: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
 
 def keep(images: pd.DataFrame, frozen: pd.DataFrame) -> dict[str, str]:
-    """Return the part of each group that contains a frozen image.
+    """Return the part of each patient with a frozen image.
 
     Args:
-        images: columns image_id, group and file.
+        images: columns image_id, patient and file.
         frozen: as `read` returns it.
 
     Raises:
-        InputError: a group joins frozen groups of two parts, or the frozen images are
-            those of another data set.
+        InputError: a patient joins frozen patients of two parts, or the frozen images
+            are those of another data set.
     """
     stems = images["image_id"].map(stem)
     rows = frozen.assign(stem=frozen["image_id"].map(stem))
     known = rows.drop_duplicates("stem").set_index("stem")
-    old = images.assign(part=stems.map(known["part"]), was=stems.map(known["group"]))
+    old = images.assign(part=stems.map(known["part"]), was=stems.map(known["patient"]))
     there = old.dropna(subset="part")
     if there.empty and len(frozen):
         raise InputError(
             f"{FILE} freezes another data set: none of its {len(frozen)} images is in "
             "this one. Check out the one that belongs to it, or leave its header only"
         )
-    parts = there.groupby("group")["part"].nunique()
+    parts = there.groupby("patient")["part"].nunique()
     if torn := sorted(parts.index[parts > 1]):
         named = "; ".join(
-            _torn(old[old["group"] == group]) for group in torn[:MAX_LISTED]
+            _torn(old[old["patient"] == name]) for name in torn[:MAX_LISTED]
         )
         raise InputError(
-            f"{len(torn)} groups join frozen groups of two parts: {named}. Mend: {MEND}"
+            f"{len(torn)} patients join frozen ones of two parts: {named}. Mend: {MEND}"
         )
-    return dict(zip(there["group"], there["part"], strict=True))
+    return dict(zip(there["patient"], there["part"], strict=True))
 
 
 def summary(images: pd.DataFrame, frozen: pd.DataFrame, kept: int) -> dict[str, int]:
-    """Count the frozen groups that are present and the frozen images that are absent.
+    """Count the frozen patients that are present and the frozen images that are absent.
 
     Args:
         images: column image_id.
         frozen: as `read` returns it.
-        kept: the number of groups that contain a frozen image.
+        kept: the number of patients with a frozen image.
     """
     there = Counter(images["image_id"].map(stem))
     then = Counter(frozen["image_id"].map(stem))
-    return {"frozen_groups": kept, "frozen_absent": (then - there).total()}
+    return {"frozen_patients": kept, "frozen_absent": (then - there).total()}
 
 
 def freeze(data: Path, frozen: pd.DataFrame) -> pd.DataFrame:
@@ -154,21 +159,29 @@ def write(path: Path, split: pd.DataFrame) -> None:
     tables.write_csv(path, split)
 
 
-def _torn(group: pd.DataFrame) -> str:
-    """Name the frozen groups that one group joins, and its new images."""
+def _is_of_groups(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            return file.readline().strip() == ",".join(OF_GROUPS)
+    except (OSError, ValueError):  # `read_rows` says what is wrong
+        return False
+
+
+def _torn(images: pd.DataFrame) -> str:
+    """Name the frozen patients that one patient joins, and the new images."""
     parts: defaultdict[str, set[str]] = defaultdict(set)
-    for row in group.dropna(subset="part").itertuples():
+    for row in images.dropna(subset="part").itertuples():
         parts[row.part].add(row.was)
-    groups = " and ".join(
+    joined = " and ".join(
         f"{_some(sorted(parts[part]))} ({part})" for part in PARTS if part in parts
     )
-    new = group.loc[group["part"].isna(), "file"]
+    new = images.loc[images["part"].isna(), "file"]
     by = (
         f"by the new {_some(map(printable, new))}"
         if len(new)
         else "by review.csv or a patient"
     )
-    return f"{groups}, joined {by}"
+    return f"{joined}, joined {by}"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Join images into groups; each group must stay in one part of the split."""
+"""Join images into pictures and pictures into patients, by pairs of images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,8 +29,8 @@ def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
     return np.array(pairs, np.intp).reshape(-1, 2)
 
 
-def group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
-    """Return for each image the lowest id in its group, connected by pairs (m, 2)."""
+def joined_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
+    """Return for each image the lowest id among those connected by pairs (m, 2)."""
     labels = group_labels(len(ids), pairs).tolist()
     lowest: dict[int, str] = {}
     for label, name in zip(labels, ids, strict=True):
@@ -38,23 +38,18 @@ def group_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
     return [lowest[label] for label in labels]
 
 
-def conflicts(manifest: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the files of each picture in both classes, by its lowest image id.
+def conflicts(manifest: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the files of each picture in both classes, by the picture's id.
 
     One of the two labels is wrong, and only a person can say which. A patient may have
-    slices of both classes, so only pairs of the same picture count.
+    pictures of both classes.
 
     Args:
-        manifest: columns image_id, file, label and accepted.
-        pairs: columns first, second (image ids) and kind.
+        manifest: columns file, label, picture and accepted.
     """
     accepted = manifest[manifest["accepted"]]
-    row = pd.Series(range(len(accepted)), accepted["image_id"])
-    same = pairs[pairs["kind"].isin(PICTURE)]
-    ends = np.stack([row[same["first"]], row[same["second"]]], axis=1)
-    pictures = group_ids(accepted["image_id"].tolist(), ends)
-    classes = accepted.groupby(pictures)["label"].transform("nunique")
-    rows = accepted.assign(picture=pictures)[classes > 1]
+    classes = accepted.groupby("picture")["label"].transform("nunique")
+    rows = accepted[classes > 1]
     return {str(name): sorted(files) for name, files in rows.groupby("picture")["file"]}
 
 

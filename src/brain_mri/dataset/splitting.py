@@ -1,4 +1,4 @@
-"""Put every group of images into one part: train, val or test."""
+"""Assign every patient to one part: train, val or test."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -33,8 +33,9 @@ def split(
         test_size, val_size, seed: see `assign_parts`.
 
     Returns:
-        The split, one row per image, sorted by image_id: the columns of `crops`, group,
-        y_true and part; and the counts for `metrics/split_counts.csv`.
+        The split, one row per image, sorted by image_id: the columns of `crops`,
+        picture, patient, y_true and part; and the counts for
+        `metrics/split_counts.csv`.
 
     Raises:
         InputError: see `assign_parts` and `freezing.keep`.
@@ -42,14 +43,14 @@ def split(
     accepted = manifest[manifest["accepted"]]
     frozen = freezing.translated(frozen, accepted)
     kept = freezing.keep(accepted, frozen)
-    images = crops.merge(accepted[["image_id", "group"]], validate="1:1")
+    images = crops.merge(accepted[["image_id", "picture", "patient"]], validate="1:1")
     images["y_true"] = images["label"].map(CLASSES.index)
     images["part"] = assign_parts(
         images, kept, test_size=test_size, val_size=val_size, seed=seed
     )
     counts = summary(images) | freezing.summary(images, frozen, len(kept))
     n_test = int((images["part"] == "test").sum())
-    counts["random_split"] = random_split(images["group"], n_test, seed)
+    counts["random_split"] = random_split(images["patient"], n_test, seed)
     # by id, so that no later step depends on file names
     return images.sort_values("image_id", ignore_index=True), counts
 
@@ -58,9 +59,9 @@ def told(counts: Mapping[str, Any]) -> Iterator[str]:
     """Report the counts of `split` in lines of text."""
     blind = counts["random_split"]
     yield (
-        f"{counts['groups_shared']} groups shared between parts; in a random split, "
-        f"{blind['leaked_mean']} of {blind['test_images']} test images would have "
-        "another image of their group outside the test part"
+        f"{counts['patients_shared']} patients shared between parts; in a random split, "
+        f"{blind['leaked_mean']} of {blind['test_images']} test images would have a "
+        "copy, or another image of the patient, outside the test part"
     )
     if absent := counts["frozen_absent"]:
         yield f"{absent} images of {freezing.FILE} are not in the data set"
@@ -76,84 +77,89 @@ def assign_parts(
     val_size: float,
     seed: int,
 ) -> npt.NDArray[np.str_]:
-    """Return the part of every image; no group is divided between parts.
+    """Return the part of every image; no patient is divided between parts.
 
-    Frozen groups keep their part. The other groups of a class are taken in a random
-    order, and each goes to the part that is furthest below its share of the images. The
-    order is that of a hash of seed and group, so it depends on no file name, no listing
-    and no other image.
+    Frozen patients keep their part. The other patients of a class are taken in a random
+    order, and each goes to the part that is furthest below its share of the pictures.
+    The order is that of a hash of seed and patient, so it depends on no file name, no
+    listing and no other image.
 
     Args:
-        images: columns group and y_true (0 or 1), shape (n, 2).
-        frozen: the part of each frozen group.
-        test_size: share of the images for test, in (0, 1).
-        val_size: share of the remaining images for validation, in (0, 1).
-        seed: seed of the order of the groups.
+        images: columns picture, patient and y_true (0 or 1).
+        frozen: the part of each frozen patient.
+        test_size: share of the pictures for test, in (0, 1).
+        val_size: share of the remaining pictures for validation, in (0, 1).
+        seed: seed of the order of the patients.
 
     Returns:
         The part of each image, one of PARTS, shape (n,).
 
     Raises:
-        InputError: a class has too few groups for three parts.
+        InputError: a class has too few patients for three parts.
     """
-    groups = images.groupby("group")["y_true"].agg(["size", "mean"])
-    rank = {group: _rank(seed, group) for group in groups.index}
+    patients = images.groupby("patient").agg(
+        pictures=("picture", "nunique"), tumours=("y_true", "mean")
+    )
+    rank = {patient: _rank(seed, patient) for patient in patients.index}
     part_of: dict[str, str] = {}
     for label in (0, 1):
-        # a group that spans both classes is stratified by its majority
-        members = groups[(groups["mean"] >= 0.5) == bool(label)]
-        ordered = members.loc[sorted(members.index, key=lambda group: rank[group])]
+        # a patient with pictures of both classes is stratified by the majority
+        members = patients[(patients["tumours"] >= 0.5) == bool(label)]
+        ordered = members.loc[sorted(members.index, key=lambda name: rank[name])]
         shares = _shares(test_size, val_size)
-        mine = _fill(ordered["size"], shares, frozen)
-        _check_filled(mine, label, images.loc[images["y_true"] == label, "group"])
+        mine = _fill(ordered["pictures"], shares, frozen)
+        _check_filled(mine, label, images.loc[images["y_true"] == label, "patient"])
         part_of |= mine
-    return images["group"].map(part_of).to_numpy(dtype=np.str_)
+    return images["patient"].map(part_of).to_numpy(dtype=np.str_)
 
 
-def shared_groups(group: npt.ArrayLike, part: npt.ArrayLike) -> int:
-    """Count the groups that lie in more than one part."""
-    table = pd.DataFrame({"group": np.asarray(group), "part": np.asarray(part)})
-    return int((table.groupby("group")["part"].nunique() > 1).sum())
+def shared_patients(patient: npt.ArrayLike, part: npt.ArrayLike) -> int:
+    """Count the patients that lie in more than one part."""
+    table = pd.DataFrame({"patient": np.asarray(patient), "part": np.asarray(part)})
+    return int((table.groupby("patient")["part"].nunique() > 1).sum())
 
 
 def summary(split: pd.DataFrame) -> dict[str, object]:
-    """Count images, groups and classes in every part, and the groups in two parts.
+    """Count images, pictures and patients in every part, and patients in two parts.
 
     Args:
-        split: columns group, y_true and part.
+        split: columns picture, patient, y_true and part.
 
     Raises:
-        InputError: a group lies in two parts.
+        InputError: a patient lies in two parts.
     """
-    shared = shared_groups(split["group"], split["part"])
+    shared = shared_patients(split["patient"], split["part"])
     if shared:
-        raise InputError(f"{shared} groups lie in more than one part: this would leak")
-    counts: dict[str, object] = {"groups_shared": shared}
+        raise InputError(
+            f"{shared} patients lie in more than one part: this would leak"
+        )
+    counts: dict[str, object] = {"patients_shared": shared}
     for part in PARTS:
         rows = split[split["part"] == part]
         counts[part] = {
             "images": len(rows),
-            "groups": int(rows["group"].nunique()),
+            "pictures": int(rows["picture"].nunique()),
+            "patients": int(rows["patient"].nunique()),
             "no": int((rows["y_true"] == 0).sum()),
             "yes": int((rows["y_true"] == 1).sum()),
         }
     return counts
 
 
-def random_split(group: npt.ArrayLike, n_test: int, seed: int) -> dict[str, float]:
-    """Simulate the leakage of random splits that ignore the groups.
+def random_split(patient: npt.ArrayLike, n_test: int, seed: int) -> dict[str, float]:
+    """Simulate the leakage of random splits that ignore copies and patients.
 
     Args:
-        group: the group of every image, shape (n,).
+        patient: the patient of every image, shape (n,).
         n_test: number of test images.
         seed: seed of the simulation.
 
     Returns:
         Over `simulations` splits, the number of test images with another image of their
-        group outside the test part (mean, 5th and 95th percentile), and the share of
+        patient outside the test part (mean, 5th and 95th percentile), and the share of
         splits without such an image.
     """
-    codes = np.sort(np.unique(np.asarray(group), return_inverse=True)[1])
+    codes = np.sort(np.unique(np.asarray(patient), return_inverse=True)[1])
     sizes = np.bincount(codes)
     rng = np.random.default_rng(seed)
     leaked = np.empty(SIMULATIONS, np.int64)
@@ -177,44 +183,44 @@ def _shares(test_size: float, val_size: float) -> dict[str, float]:
     return {"train": rest * (1 - val_size), "val": rest * val_size, "test": test_size}
 
 
-def _rank(seed: int, group: str) -> str:
-    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+def _rank(seed: int, patient: str) -> str:
+    return hashlib.sha256(f"{seed}:{patient}".encode()).hexdigest()
 
 
 def _fill(
     sizes: pd.Series, shares: dict[str, float], frozen: Mapping[str, str]
 ) -> dict[str, str]:
-    """Assign each group, in order, to the part that is furthest below its share."""
-    part_of = {str(group): frozen[group] for group in sizes.index if group in frozen}
-    images = dict.fromkeys(PARTS, 0)
-    for group, part in part_of.items():
-        images[part] += sizes[group]
-    for group, size in sizes.drop(list(part_of)).items():
-        part = min(PARTS, key=lambda part: images[part] / shares[part])
-        part_of[str(group)] = part
-        images[part] += size
+    """Assign each patient, in order, to the part that is furthest below its share."""
+    part_of = {str(name): frozen[name] for name in sizes.index if name in frozen}
+    pictures = dict.fromkeys(PARTS, 0)
+    for name, part in part_of.items():
+        pictures[part] += sizes[name]
+    for name, size in sizes.drop(list(part_of)).items():
+        part = min(PARTS, key=lambda part: pictures[part] / shares[part])
+        part_of[str(name)] = part
+        pictures[part] += size
     return part_of
 
 
-def _check_filled(part_of: Mapping[str, str], label: int, group: pd.Series) -> None:
-    """Refuse a class that leaves a part empty; `group`: the group of each image."""
+def _check_filled(part_of: Mapping[str, str], label: int, patient: pd.Series) -> None:
+    """Refuse a class that leaves a part empty; `patient`: that of each image."""
     empty = [part for part in PARTS if part not in part_of.values()]
     if empty:
         raise InputError(
-            f"class {CLASSES[label]!r} has {len(part_of)} groups of distinct "
-            f"images, too few for parts {', '.join(PARTS)} at these sizes "
+            f"class {CLASSES[label]!r} has {len(part_of)} distinct pictures or "
+            f"patients, too few for parts {', '.join(PARTS)} at these sizes "
             f"({', '.join(empty)} would be empty): add images, or change "
-            f"split.test_size or split.val_size in params.yaml{_crowd(group)}"
+            f"split.test_size or split.val_size in params.yaml{_crowd(patient)}"
         )
 
 
-def _crowd(group: pd.Series) -> str:
-    """Explain how to proceed if one group holds most images of a class."""
-    sizes = group.value_counts()
-    if len(group) < 2 or sizes.iloc[0] <= len(group) / 2:
+def _crowd(patient: pd.Series) -> str:
+    """Explain how to proceed if one patient has most images of a class."""
+    sizes = patient.value_counts()
+    if len(patient) < 2 or sizes.iloc[0] <= len(patient) / 2:
         return ""
     return (
-        f". Group {sizes.index[0]} alone holds {sizes.iloc[0]} of its {len(group)} "
+        f". Patient {sizes.index[0]} alone has {sizes.iloc[0]} of its {len(patient)} "
         "images (data/manifest.csv names them). If they are not of one patient, their "
         "DICOM files may share one PatientID or review.csv may put them in one group; "
         "give each patient a separate one, or none"

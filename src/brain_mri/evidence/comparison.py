@@ -1,4 +1,4 @@
-"""Compare two classifiers on the same groups of images.
+"""Compare two classifiers on the same pictures.
 
 The rule of the verdict is fixed beforehand: the difference in accuracy at a threshold
 of 0.5, with Newcombe's paired interval. All other results are secondary. A network that
@@ -14,7 +14,7 @@ import pandas as pd
 
 from brain_mri.errors import InputError
 from brain_mri.evidence import intervals, verdict
-from brain_mri.evidence.observations import arrays
+from brain_mri.evidence.observations import observed
 from brain_mri.evidence.paired import (
     accuracy_difference,
     mcnemar_exact,
@@ -45,11 +45,11 @@ def compare(
     trained: Mapping[str, pd.DataFrame],
     weights: str,
 ) -> dict[str, object]:
-    """Compare two models' predictions of the test part, each group counted once.
+    """Compare two models' predictions of the test part, each picture counted once.
 
     Args:
-        models: for scratch and vgg, their predictions: columns image_id, group, part,
-            y_true (0 or 1), y_score in [0, 1].
+        models: for scratch and vgg, their predictions: columns image_id, picture,
+            patient, part, y_true (0 or 1), y_score in [0, 1].
         baselines: for each null baseline, the same.
         trained: for scratch and vgg, their predictions of the training images, without
             augmentation.
@@ -71,12 +71,15 @@ def compare(
     right = {name: _right(table) for name, table in tests.items()}
     counts = paired_counts(right["scratch"], right["vgg"])
     difference = accuracy_difference(right["scratch"], right["vgg"])
-    n, classes = len(right["vgg"]), len(np.unique(arrays(tests["vgg"])[0]))
+    cases = observed(tests["vgg"])
+    n, classes = len(cases.y_true), len(np.unique(cases.y_true))
+    patients = len(np.unique(cases.patient))
     training = {name: training_scores(table) for name, table in trained.items()}
     against = _against(right, list(models), list(baselines))
     word, sentence = verdict.verdict(
         difference,
         n,
+        patients,
         classes,
         {name: found for name, found in training.items() if not found["learned"]},
         _above_blind(against) if verdict.BLIND in baselines else None,
@@ -87,7 +90,8 @@ def compare(
         "sentence": sentence,
         "vgg_weights": weights,
         "threshold": VERDICT_THRESHOLD,
-        "n_groups": n,
+        "n_pictures": n,
+        "n_patients": patients,
         "n_images": len(tests["vgg"]),
         "accuracy": difference,
         "paired": counts,
@@ -103,7 +107,8 @@ def headline(compared: Mapping[str, Any]) -> dict[str, object]:
     return {
         "verdict": compared["verdict"],
         **compared["accuracy"],
-        "n_groups": compared["n_groups"],
+        "n_pictures": compared["n_pictures"],
+        "n_patients": compared["n_patients"],
     }
 
 
@@ -111,17 +116,17 @@ def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
     """Return how well a network ranks its training images, and whether it learnt.
 
     Returns:
-        roc_auc with its limits, n_groups (one image per group) and `learned`: whether
+        roc_auc with its limits, n_pictures and `learned`: whether
         the lower limit, or the value itself if there is no interval, is above chance.
     """
-    y_true, y_score = arrays(predictions)
+    y_true, y_score, _ = observed(predictions)
     value, low, high = map(defined, intervals.auroc(y_true, y_score))
     least = value if low is None else low
     return {
         "roc_auc": rounded(value),
         "roc_auc_low": rounded(low),
         "roc_auc_high": rounded(high),
-        "n_groups": len(y_true),
+        "n_pictures": len(y_true),
         "learned": least is not None and least > CHANCE,
     }
 
@@ -154,8 +159,8 @@ def _above_blind(against: Mapping[str, Mapping[str, Scores]]) -> list[str]:
 def _secondary(
     tests: Mapping[str, pd.DataFrame], counts: Mapping[str, int]
 ) -> dict[str, object]:
-    y_true, scratch = arrays(tests["scratch"])
-    values = intervals.auroc_difference(y_true, scratch, arrays(tests["vgg"])[1])
+    y_true, scratch, _ = observed(tests["scratch"])
+    values = intervals.auroc_difference(y_true, scratch, observed(tests["vgg"]).y_score)
     names = ("difference", "low", "high", "p")
     only = counts["scratch_only"], counts["vgg_only"]
     return {
@@ -169,7 +174,7 @@ def _secondary(
 
 
 def _check_same_images(tests: Mapping[str, pd.DataFrame]) -> None:
-    keys = ["image_id", "group", "y_true"]
+    keys = ["image_id", "picture", "patient", "y_true"]
     (first, table), *others = tests.items()
     for other, compared in others:
         if not (
@@ -183,5 +188,5 @@ def _check_same_images(tests: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _right(predictions: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    y_true, y_score = arrays(predictions)
+    y_true, y_score, _ = observed(predictions)
     return (y_score >= VERDICT_THRESHOLD) == (y_true == 1)

@@ -1,7 +1,8 @@
-"""Read predictions and reduce them to observations: one image per group."""
+"""Read predictions and reduce them to observations, one per picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +16,40 @@ EVALUATED = ("val", "test")  # the parts that a network is evaluated on
 TRAINED = ("train",)
 
 
-def one_per_group(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Keep the image that represents its group: the one that the group is named after.
+class Observed(NamedTuple):
+    """Hold one observation per picture: y_true 0 or 1, y_score in [0, 1], patient."""
 
-    Copies of one scan are one observation. Counting each copy would make every interval
-    too narrow.
+    y_true: npt.NDArray[np.int64]
+    y_score: npt.NDArray[np.float64]
+    patient: npt.NDArray[np.str_]
+
+
+def per_picture(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Reduce predictions of images to one row per picture, sorted by picture.
+
+    Copies of one image are one observation, scored by the mean of their scores.
+    Counting each copy would make every interval too narrow.
 
     Args:
-        predictions: columns image_id and group.
+        predictions: columns image_id, picture, patient, y_true and y_score.
+
+    Returns:
+        Columns picture, patient, y_true (of the image that the picture is named after,
+        since copies may be labelled differently) and y_score.
     """
-    return predictions[predictions["image_id"] == predictions["group"]]
+    named = predictions[predictions["image_id"] == predictions["picture"]]
+    means = predictions.groupby("picture")["y_score"].mean()
+    rows = named[["picture", "patient", "y_true"]].sort_values("picture")
+    return rows.assign(y_score=rows["picture"].map(means)).reset_index(drop=True)
 
 
-def arrays(
-    predictions: pd.DataFrame,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return y_true and y_score, one value per group, shape (n groups,)."""
-    rows = one_per_group(predictions)
-    return (
+def observed(predictions: pd.DataFrame) -> Observed:
+    """Return the observations as arrays, each of shape (n pictures,)."""
+    rows = per_picture(predictions)
+    return Observed(
         rows["y_true"].to_numpy(dtype=np.int64),
         rows["y_score"].to_numpy(dtype=np.float64),
+        rows["patient"].to_numpy(dtype=np.str_),
     )
 
 
@@ -47,8 +62,8 @@ def read(path: Path, parts: Sequence[str] = EVALUATED) -> pd.DataFrame:
 
     Raises:
         InputError: the file or a column is missing; a label or score is out of range or
-            not a number; an image is listed twice; a group lies in two parts, or lacks
-            the image that it is named after.
+            not a number; an image is listed twice; a patient lies in two parts; a
+            picture belongs to two patients or lacks the image that it is named after.
     """
     return _checked(tables.read_csv(path), path, parts)
 
@@ -96,7 +111,7 @@ def _checked(
         _refuse(odd, column, " or ".join(map(str, allowed)), path)
     odd = predictions[~numbers["y_score"].between(0, 1)]  # also true of NaN
     _refuse(odd, "y_score", "a number from 0 to 1", path)
-    _check_groups(numbers, path)
+    _check_units(numbers, path)
     return numbers.astype({"y_true": int, "y_score": float, "y_pred": int})
 
 
@@ -116,19 +131,19 @@ def _refuse(odd: pd.DataFrame, column: str, expected: str, path: Path) -> None:
         )
 
 
-def _check_groups(predictions: pd.DataFrame, path: Path) -> None:
+def _check_units(predictions: pd.DataFrame, path: Path) -> None:
     twice = predictions["image_id"][predictions["image_id"].duplicated()]
     if len(twice):
         raise InputError(f"{path}: image {twice.iloc[0]} is listed twice")
-    parts = predictions.groupby("group")["part"].nunique()
-    if (parts > 1).any():
-        raise InputError(
-            f"{path}: group {parts.idxmax()} lies in two parts, which would leak"
-        )
-    standing = one_per_group(predictions)["group"]
-    lost = predictions[~predictions["group"].isin(standing)]
+    for unit, whole in (("patient", "part"), ("picture", "patient")):
+        counts = predictions.groupby(unit)[whole].nunique()
+        if (counts > 1).any():
+            raise InputError(
+                f"{path}: {unit} {counts.idxmax()} is in two {whole}s, which would leak"
+            )
+    lost = predictions[~predictions["picture"].isin(predictions["image_id"])]
     if len(lost):
         raise InputError(
-            f"{path}: group {lost['group'].iloc[0]} lacks the image of the same id, "
-            "which represents it"
+            f"{path}: picture {lost['picture'].iloc[0]} lacks the image of the same "
+            "id, which it is named after"
         )

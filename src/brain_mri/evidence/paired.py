@@ -1,4 +1,4 @@
-"""Compare two classifiers on the same groups: counts, difference, McNemar's test."""
+"""Compare two classifiers on the same pictures: counts, difference, McNemar's test."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,11 +7,11 @@ from scipy.stats import binom, binomtest
 from brain_mri.evidence import intervals
 from brain_mri.evidence.scoring import Scores, defined, rounded
 
-Right = npt.NDArray[np.bool_]  # for each group, whether a classifier is right
+Right = npt.NDArray[np.bool_]  # for each picture, whether a classifier is right
 
 
 def paired_counts(first: Right, second: Right) -> dict[str, int]:
-    """Count the groups that both, only scratch, only vgg or neither got right."""
+    """Count the pictures that both, only scratch, only vgg or neither got right."""
     both, first_only, second_only, neither = _cells(first, second)
     return {
         "both_right": both,

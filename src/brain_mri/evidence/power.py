@@ -1,4 +1,4 @@
-"""Statistical power at a given number of test groups."""
+"""Statistical power at a given number of test pictures."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,13 @@ import numpy.typing as npt
 
 from brain_mri.evidence import intervals
 
-# Fewest groups for a verdict: with 11 to 13, two equal models would be separated in up
+# Fewest pictures for a verdict: with 11 to 13, two equal models would be separated in up
 # to 7.1 % of the test parts, from 14 on in 6.1 % at most
 # (tests/evidence/test_power.py).
 FEWEST = 14
+# Fewest patients for a verdict where patients have several pictures: with fewer, the
+# cluster-robust intervals hold too little (docs/method.md).
+FEWEST_PATIENTS = 30
 # The slides' accuracies, 21 and 25 of 29, for which the power is computed.
 SLIDES = (0.724, 0.862)
 DRAWS = 20_000  # of the simulation; the standard error of the power is 0.0035 at most
@@ -19,7 +22,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def resolution(n: int) -> dict[str, float | None]:
-    """Return the smallest separable difference and the power for n groups.
+    """Return the smallest separable difference and the power for n pictures.
 
     Returns:
         smallest_difference: smallest difference in accuracy that the verdict could
@@ -27,9 +30,9 @@ def resolution(n: int) -> dict[str, float | None]:
             none.
         power_slides_independent, power_slides_nested: the probability that the verdict
             separates accuracies of 0.724 and 0.862, if the models err independently or
-            the better one errs only where the other does. 0 with fewer groups than
+            the better one errs only where the other does. 0 with fewer pictures than
             FEWEST, where there is no verdict.
-        discordance_independent, discordance_nested: the share of groups on which the
+        discordance_independent, discordance_nested: the share of pictures on which the
             models disagree in each case.
     """
     low, high = SLIDES
@@ -48,7 +51,7 @@ def resolution(n: int) -> dict[str, float | None]:
 def smallest_difference(n: int) -> float | None:
     """Return the smallest k / n for which Newcombe's interval can exclude 0."""
     for k in range(1, n + 1):
-        both = np.arange(n - k + 1)  # every way to divide the other groups
+        both = np.arange(n - k + 1)  # every way to divide the other pictures
         low, _ = intervals.paired_difference(both, 0 * both, k + 0 * both, n - k - both)
         if (low > 0).any():
             return round(k / n, 6)
@@ -61,11 +64,11 @@ def power(
     second_only: float,
     separates: Callable[[Counts], npt.NDArray[np.bool_]] | None = None,
 ) -> float:
-    """Simulate how often n groups would separate two models, to 2 decimals.
+    """Simulate how often n pictures would separate two models, to 2 decimals.
 
     Args:
-        n: number of groups.
-        first_only: probability that only the first model is right on a group.
+        n: number of pictures.
+        first_only: probability that only the first model is right on a picture.
         second_only: probability that only the second is right; that of both is 0.724
             minus `first_only`.
         separates: the decision rule on counts of shape (draws, 4), in the order both,

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn import metrics
 
 from brain_mri.evidence import intervals
-from brain_mri.evidence.observations import arrays
+from brain_mri.evidence.observations import observed
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 DIGITS = 6  # hides differences between machines in the last bits
@@ -37,7 +37,7 @@ COMPARED = {
         "roc_auc",
         "roc_auc_low",
         "brier",
-        "n_groups",
+        "n_pictures",
     ),
 }
 
@@ -59,26 +59,28 @@ def headline(predictions: pd.DataFrame, threshold: float) -> dict[str, Scores]:
 
 
 def score(predictions: pd.DataFrame, threshold: float) -> Scores:
-    """Compute every metric of one part, each group counted once.
+    """Compute every metric of one part, each picture counted once.
 
     Definitions follow scikit-learn, https://scikit-learn.org/stable/api/sklearn.metrics.html;
     `_low` and `_high` are the limits of a 95 % interval, see `intervals`. An undefined
     metric is None.
 
     Args:
-        predictions: columns image_id, group, y_true (0 or 1), y_score in [0, 1].
+        predictions: columns image_id, picture, patient, y_true (0 or 1), y_score
+            in [0, 1].
         threshold: decision threshold; a y_score at or above it is called a tumour.
 
     Returns:
         Metric names to values, rounded to 6 decimals; lower brier and log_loss are
         better.
     """
-    y_true, y_score = arrays(predictions)
+    y_true, y_score, patient = observed(predictions)
     scores = {
         **rates(y_true, (y_score >= threshold).astype(np.int64)),
         **_of_scores(y_true, y_score),
         "n_images": len(predictions),
-        "n_groups": len(y_true),
+        "n_pictures": len(y_true),
+        "n_patients": len(np.unique(patient)),
     }
     return {name: rounded(value) for name, value in scores.items()}
 
@@ -120,7 +122,7 @@ def proportion(
 
 
 def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
-    """Choose the threshold of an operating point on validation groups.
+    """Choose the threshold of an operating point on validation pictures.
 
     Args:
         predictions: the validation part.
@@ -131,7 +133,7 @@ def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
         A score; infinity if the threshold must exclude every case; None if a class is
         missing.
     """
-    y_true, y_score = arrays(predictions)
+    y_true, y_score, _ = observed(predictions)
     if len(np.unique(y_true)) < 2:
         return None
     fpr, tpr, thresholds = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
@@ -183,7 +185,7 @@ def from_statistics(table: pd.DataFrame, part: str = "test") -> dict[str, Scores
 
     Returns:
         For each classifier, in the table's order: every metric with its `_low` and
-        `_high`, tp, fp, fn, tn and n_groups.
+        `_high`, tp, fp, fn, tn and n_pictures.
 
     Raises:
         KeyError: a column is missing.
@@ -208,7 +210,7 @@ def _scores_of(rows: pd.DataFrame) -> Scores:
     ):
         scores[right] = int(count[metric])
         scores[wrong] = int(n[metric] - count[metric])
-    return scores | {"n_groups": int(n["accuracy"])}
+    return scores | {"n_pictures": int(n["accuracy"])}
 
 
 def rounded(value: float | int | None) -> float | int | None:
@@ -235,14 +237,14 @@ def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
         if name in ("balanced_accuracy", "f1"):
             rows[-1]["threshold"] = threshold
         else:
-            rows[-1]["n"] = scores["n_groups"]
+            rows[-1]["n"] = scores["n_pictures"]
     return rows
 
 
 def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
     """Choose a threshold on validation for each wanted rate and score the test part."""
     val, test = (predictions[predictions["part"] == part] for part in ("val", "test"))
-    y_true, y_score = arrays(test)
+    y_true, y_score, _ = observed(test)
     rows: list[dict[str, object]] = []
     for wanted in ("specificity", "sensitivity"):
         threshold = operating_threshold(val, wanted)

@@ -31,7 +31,7 @@ def of_network(
             "temperature": temperature,
         },
         f"{name}_roc.csv": curves.roc_points(test),
-        f"{name}_confusion.csv": curves.confusion_rows(test, CLASSES),
+        f"{name}_confusion.csv": curves.confusion_rows(test, CLASSES, threshold),
     }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from brain_mri.evidence.observations import arrays
+from brain_mri.evidence.observations import observed
 
 LIMITS = (0.05, 20.0)  # of a temperature; perfect separation would push it to 0
 DIGITS = 4
@@ -24,13 +24,13 @@ def fitted(predictions: pd.DataFrame) -> float | None:
     """Return the temperature that minimises the log loss on the validation part.
 
     Args:
-        predictions: columns image_id, group, part, y_true and y_score (uncalibrated);
-            each group counts once.
+        predictions: columns image_id, picture, patient, part, y_true and y_score
+            (uncalibrated); each picture counts once.
 
     Returns:
         The temperature, rounded to 4 decimals; None if validation lacks a class.
     """
-    y_true, y_score = arrays(predictions[predictions["part"] == "val"])
+    y_true, y_score, _ = observed(predictions[predictions["part"] == "val"])
     if len(np.unique(y_true)) < 2:
         return None
 

@@ -6,10 +6,14 @@ from typing import Any
 from brain_mri.errors import InputError
 from brain_mri.evidence import labels
 from brain_mri.evidence.labels import signed
-from brain_mri.evidence.power import FEWEST
+from brain_mri.evidence.power import FEWEST, FEWEST_PATIENTS
 from brain_mri.evidence.scoring import Scores
 
-UNDECIDED = ("too few groups", "one class")  # verdicts without a comparison
+UNDECIDED = (
+    "too few pictures",
+    "too few patients",
+    "one class",
+)  # verdicts without a comparison
 UNLEARNED = "did not learn"  # the verdict if a network cannot rank its training images
 BLIND = "file_facts"  # the null baseline that the first sentence names
 
@@ -17,6 +21,7 @@ BLIND = "file_facts"  # the null baseline that the first sentence names
 def verdict(
     difference: Scores,
     n: int,
+    patients: int,
     classes: int,
     unlearned: Mapping[str, Mapping[str, Any]],
     above_blind: Sequence[str] | None,
@@ -26,8 +31,9 @@ def verdict(
 
     Args:
         difference: difference of the accuracies (vgg minus scratch), low and high.
-        n: number of test groups.
-        classes: number of classes among the test groups, 0 to 2.
+        n: number of test pictures.
+        patients: number of test patients; n where no patient is known.
+        classes: number of classes among the test pictures, 0 to 2.
         unlearned: training scores of the networks that did not learn.
         above_blind: networks shown to be better than file facts; None if file facts
             were not scored.
@@ -36,19 +42,22 @@ def verdict(
     if unlearned:
         word, sentence = did_not_learn(unlearned, weights)
     else:
-        word, sentence = judge(difference, n, classes, weights)
+        word, sentence = judge(difference, n, patients, classes, weights)
     if word not in (*UNDECIDED, UNLEARNED) and above_blind is not None:
         sentence = f"{sentence}; {against_file_facts(above_blind, weights)}"
     return word, f"{sentence}."
 
 
-def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, str]:
+def judge(
+    difference: Scores, n: int, patients: int, classes: int, weights: str
+) -> tuple[str, str]:
     """Return label and sentence of the verdict, decided by the interval alone.
 
     Args:
         difference: difference of the accuracies (vgg minus scratch), low and high.
-        n: number of test groups.
-        classes: number of classes among the test groups, 0 to 2.
+        n: number of test pictures.
+        patients: number of test patients; n where no patient is known.
+        classes: number of classes among the test pictures, 0 to 2.
         weights: source of VGG-16's weights, imagenet or random.
 
     Raises:
@@ -56,26 +65,33 @@ def judge(difference: Scores, n: int, classes: int, weights: str) -> tuple[str, 
     """
     names = labels.networks(weights)
     if n < FEWEST:
-        few = f"No verdict: {n} test groups are too few, at least {FEWEST} are needed"
-        return "too few groups", few
+        few = f"No verdict: {n} test pictures are too few, at least {FEWEST} are needed"
+        return "too few pictures", few
+    if patients < min(n, FEWEST_PATIENTS):
+        few = (
+            f"No verdict: {n} test pictures of {patients} patients; where patients have "
+            f"several pictures, at least {FEWEST_PATIENTS} patients are needed"
+        )
+        return "too few patients", few
     if classes < 2:
         return "one class", "No verdict: the test part holds one class only"
     low, high = difference["low"], difference["high"]
-    if low is None or high is None:  # cannot happen with a group; guards against NaN
+    if low is None or high is None:  # cannot happen with a picture; guards against NaN
         raise InputError("the difference of the accuracies has no interval")
     numbers = (
         f"difference {signed(difference['difference'])}, 95 % interval {signed(low)} "
         f"to {signed(high)} (accuracy of {names['vgg']}, minus that of the "
         f"{names['scratch']})"
     )
+    cases = f"{n} pictures" + (f" of {patients} patients" if patients < n else "")
     if low <= 0 <= high:
-        return "not separable", f"Not separable on {n} groups: {numbers}"
+        return "not separable", f"Not separable on {cases}: {numbers}"
     vgg, scratch = f"{names['vgg']},", names["scratch"]
     if low > 0:
         word, claim = "vgg better", f"{vgg} is better than the {scratch}"
     else:
         word, claim = "scratch better", f"The {scratch} is better than {vgg}"
-    return word, f"{claim} on {n} groups: {numbers}"
+    return word, f"{claim} on {cases}: {numbers}"
 
 
 def did_not_learn(

@@ -19,7 +19,7 @@ class Part:
     """Hold one row of `values` for each row of `index`.
 
     values: shape (n, ...); images are uint8 (n, size, size), grey levels 0-255.
-    index: columns image_id, group, y_true (0 = no, 1 = yes), and others of a stage.
+    index: columns image_id, picture, patient, y_true (0 = no, 1 = yes), and others.
     """
 
     values: npt.NDArray

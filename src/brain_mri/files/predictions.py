@@ -8,7 +8,8 @@ import pandas as pd
 
 from brain_mri.errors import InputError
 
-COLUMNS = ("image_id", "group", "part", "y_true", "y_score", "y_pred")
+INDEX = ("image_id", "picture", "patient", "y_true")
+COLUMNS = ("image_id", "picture", "patient", "part", "y_true", "y_score", "y_pred")
 # Decision threshold of the verdict and the null baselines. `evaluate.threshold` holds
 # for the networks' tables only.
 VERDICT_THRESHOLD = 0.5
@@ -30,21 +31,20 @@ def table(
     """Lay out predictions as stored, without file names.
 
     Args:
-        indexes: image_id, group and y_true of the images of each part.
+        indexes: columns `INDEX` of the images of each part.
         scores: scores of these images by one model, shape (n, 1) for each part.
         threshold: decision threshold; y_pred is 1 from this y_score on.
 
     Returns:
-        Columns image_id, group, part, y_true, y_score (`rounded`) and y_pred, sorted by
-        image in each part.
+        Columns `COLUMNS`, the scores `rounded`; sorted by image in each part.
 
     Raises:
         InputError: a score is NaN or infinite.
     """
     tables = []
     for part, index in indexes.items():
-        table = index[["image_id", "group", "y_true"]].copy()
-        table.insert(2, "part", part)
+        table = index[[*INDEX]].copy()
+        table.insert(3, "part", part)
         table["y_score"] = [rounded(score) for score in scores[part][:, 0]]
         odd = table[~np.isfinite(table["y_score"])]
         if len(odd):

@@ -12,7 +12,8 @@ from brain_mri.files.writing import writing
 
 TEXT = (  # columns of text, whose values may all look like numbers
     "image_id",
-    "group",
+    "picture",
+    "patient",
     "file",
     "label",
     "reason",

@@ -56,7 +56,7 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     commit = None if against is None else revision(root, against)
     now = present(root, files)
     rows = [*kept(root, files), fresh(root), follows(root, params)]
-    rows.append(shared(now, demanded.max_groups_shared))
+    rows.append(shared(now, demanded.max_patients_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
     rows += [floor(key, limit, now) for key, limit in demanded.floors.items()]
@@ -205,11 +205,11 @@ def fresh(root: Path) -> Row:
 
 
 def shared(now: Values, limit: int) -> Row:
-    """Check that not more than `limit` groups of images lie in two parts."""
-    key = "split_counts.groups_shared"
+    """Check that not more than `limit` patients lie in two parts."""
+    key = "split_counts.patients_shared"
     cause = unusable(key, now)
     if not cause and now[key] > limit:
-        cause = "a picture is in two parts, which leaks"
+        cause = "a patient is in two parts, which leaks"
     return Row(key, as_text(now.get(key)), f"at most {limit}", cause)
 
 

@@ -83,7 +83,8 @@ def of_split(table: pd.DataFrame) -> dict[str, object]:
     return {
         str(part): {
             "images": len(rows),
-            "groups": rows["group"].nunique(),
+            "pictures": rows["picture"].nunique(),
+            "patients": rows["patient"].nunique(),
             "no": int((rows["y_true"] == 0).sum()),
             "yes": int((rows["y_true"] == 1).sum()),
         }

@@ -66,27 +66,27 @@ def edges(crop: Grey) -> npt.NDArray[np.float32]:
 
 
 def distances(
-    described: npt.NDArray[np.float32], groups: npt.NDArray
+    described: npt.NDArray[np.float32], patients: npt.NDArray
 ) -> npt.NDArray[np.float64]:
-    """Return the mean distance of each image to its five nearest in other groups.
+    """Return the mean distance of each image to its five nearest of other patients.
 
-    Each group is represented by its first image, so that copies of one scan count once.
-    With five groups or fewer all distances are 0.
+    Each patient is represented by the first image, so that copies of a scan count once.
+    With five patients or fewer all distances are 0.
 
     Args:
         described: `features` of every image, shape (n, d).
-        groups: group of every image, shape (n,).
+        patients: patient of every image, shape (n,).
     """
-    names, first = np.unique(groups, return_index=True)
+    names, first = np.unique(patients, return_index=True)
     if len(names) <= NEIGHBOURS:
-        return np.zeros(len(groups))
+        return np.zeros(len(patients))
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute")
     exact = described.astype(np.float64)  # so that rounding does not decide a flag
     gaps, found = search.fit(exact[first]).kneighbors(exact)
-    # of six neighbours at most one is the image's own group; drop it, or else the sixth
-    own = names[found] == groups[:, None]
+    # of six neighbours at most one is of the image's own patient; drop it, or else the sixth
+    own = names[found] == patients[:, None]
     own[~own.any(axis=1), NEIGHBOURS] = True
-    others = gaps[~own].reshape(len(groups), NEIGHBOURS)
+    others = gaps[~own].reshape(len(patients), NEIGHBOURS)
     return np.round(others.mean(axis=1), 3)
 
 
@@ -96,7 +96,7 @@ def distances_to(
     """Return the mean distance of each image to its five nearest in a reference.
 
     Args:
-        reference: `features` of five images or more, one per group, shape (m, d).
+        reference: `features` of five images or more, one per patient, shape (m, d).
         described: `features` of the images to measure, shape (n, d).
     """
     search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")

@@ -127,7 +127,7 @@ def _facts(
         threshold=trained.threshold,
         vgg_weights=trained.vgg_weights,
         temperature=last_run.temperature(trained, name),
-        test={key: scores[key] for key in ("n_groups", *keys)},
+        test={key: scores[key] for key in ("n_pictures", *keys)},
         data={"dataset": trained.dataset, "md5": trained.dataset_md5},
         notes=wording.limits(
             # random weights of VGG-16 do not limit the other network

@@ -51,7 +51,7 @@ class Network:
 class Likeness:
     """Hold features of the training images, to detect images unlike them.
 
-    described: `outliers.features` of one image per group, shape (n, d).
+    described: `outliers.features` of one image per patient, shape (n, d).
     limit: upper fence of the training images' own distances.
     """
 

@@ -144,9 +144,9 @@ def likeness(run: dvc_lock.Run) -> Likeness | None:
             for crop, aspect in zip(part.values, aspects, strict=True)
         ]
     )
-    groups = part.index["group"].to_numpy()
-    first = np.unique(groups, return_index=True)[1]
+    patients = part.index["patient"].to_numpy()
+    first = np.unique(patients, return_index=True)[1]
     if len(first) <= outliers.NEIGHBOURS:  # too few to judge distances
         return None
-    limit = outliers.fence(outliers.distances(described, groups))
+    limit = outliers.fence(outliers.distances(described, patients))
     return Likeness(described[first], limit)

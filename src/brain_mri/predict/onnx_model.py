@@ -249,7 +249,7 @@ def read_likeness(path: Path) -> Likeness | None:
 def _check_likeness(described: npt.NDArray, limit: npt.NDArray) -> None:
     many = len(described) > outliers.NEIGHBOURS
     if described.shape[1:] != (FEATURES,) or limit.shape or not many:
-        raise ValueError(f"{FEATURES} numbers per group, found {described.shape}")
+        raise ValueError(f"{FEATURES} numbers per patient, found {described.shape}")
     for values, dtype in ((described, np.float16), (limit, np.float64)):
         if values.dtype != dtype or not np.isfinite(values).all():
             raise ValueError("a number is not finite or has the wrong type")

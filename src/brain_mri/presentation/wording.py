@@ -17,13 +17,13 @@ Scores = Mapping[str, float | int | None]
 DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
 # Limits that apply to every run.
 LIMITS = (
-    "The intervals cover the sampling of test groups only. Another split, another seed "
+    "The intervals cover the sampling of test pictures and patients only. Another split, another seed "
     "and another processor also change the numbers.",
-    "If one class is rare (a tenth of the groups or fewer), the interval of the ROC "
+    "If one class is rare (a tenth of the pictures or fewer), the interval of the ROC "
     "AUC is too narrow.",
-    "Groups are formed by image similarity, by the patient named in DICOM files and by "
-    "review.csv. Two scans of one patient that look different are joined only if a "
-    "DICOM file or review.csv links them.",
+    "Copies of a picture are found by similarity; patients are known only from DICOM "
+    "files and review.csv. Two pictures of one patient may lie in two parts if neither "
+    "links them.",
     "Labels are used as supplied. Images labelled “no” may show other diseases.",
     "All parts come from one collection. Performance in another hospital, with other "
     "scanners or another share of tumours, is not tested.",
@@ -72,7 +72,7 @@ def headline(
     for model, test in scores.items():
         metrics = ("accuracy", "sensitivity", "specificity", "roc_auc")
         cells = {metric: with_interval(test, metric) for metric in metrics}
-        counted = f"{_right(test)} of {test['n_groups']}"
+        counted = f"{_right(test)} of {test['n_pictures']}"
         row = {"name": called[model], "null": model in BASELINES, "right": counted}
         rows.append(row | cells)
     return rows
@@ -84,7 +84,7 @@ def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str
         "| test | " + " | ".join(called[model] for model in scores) + " |",
         "| --- |" + " ---: |" * len(scores),
     ]
-    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_groups"):
+    for metric in (*HEADLINE, "tp", "fp", "fn", "tn", "n_pictures"):
         cells = (_cell(test, metric) for test in scores.values())
         rows.append(f"| {metric.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
@@ -95,7 +95,7 @@ def blind(
     scores: Mapping[str, Scores],
     called: Mapping[str, str],
 ) -> str:
-    """Return the numbers of correct groups without and with the image.
+    """Return the numbers of correct pictures without and with the image.
 
     The threshold is that of the verdict and of the baselines.
 
@@ -104,30 +104,30 @@ def blind(
         scores: for each null baseline, its scores on the test part.
         called: the display name of each classifier.
     """
-    n, paired = compared["n_groups"], compared["paired"]
+    n, paired = compared["n_pictures"], compared["paired"]
     majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
     networks = "; ".join(
         f"{called[model]}: {paired['both_right'] + paired[f'{model}_only']}"
         for model in NETWORKS
     )
     return (
-        f"Correct without looking at the brain: {majority} of {n} test groups by the "
+        f"Correct without looking at the brain: {majority} of {n} test pictures by the "
         f"majority class, {facts} by file facts only. "
         f"Correct from the image: {networks}."
     )
 
 
 def one_answer(scores: Mapping[str, Scores], called: Mapping[str, str]) -> list[str]:
-    """Name the networks that give the same answer for every test group."""
+    """Name the networks that give the same answer for every test picture."""
     said = []
     for model in NETWORKS:
         test = scores[model]
         called_yes = int(test["tp"] or 0) + int(test["fp"] or 0)
-        if called_yes in (0, test["n_groups"]):
+        if called_yes in (0, test["n_pictures"]):
             answer = "a tumour" if called_yes else "no tumour"
             said.append(
-                f"{called[model]} says “{answer}” for every test group: at this "
-                "threshold it does not tell the groups apart."
+                f"{called[model]} says “{answer}” for every test picture: at this "
+                "threshold it does not tell them apart."
             )
     return said
 
@@ -169,8 +169,8 @@ def learnt(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
         area = with_interval(found, "roc_auc")
         word = "It learnt them" if found["learned"] else "It did not learn"
         sentences.append(
-            f"{called[model]}: ROC AUC {area} on its {found['n_groups']} training "
-            f"groups, without augmentation. {word}."
+            f"{called[model]}: ROC AUC {area} on its {found['n_pictures']} training "
+            f"pictures, without augmentation. {word}."
         )
     return sentences
 

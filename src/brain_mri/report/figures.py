@@ -92,7 +92,7 @@ def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) ->
 def confusions(
     scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
 ) -> Figure:
-    """Draw the confusion matrices of the test part, as counts of groups.
+    """Draw the confusion matrices of the test part, as counts of pictures.
 
     Args:
         scores: for each model, tp, fp, fn and tn.
@@ -138,7 +138,7 @@ def precision_recall(
 
     Args:
         points: for each model, columns recall and precision.
-        share: share of tumours among the test groups, the precision of guessing.
+        share: share of tumours among the test pictures, the precision of guessing.
         names: the display name of each model.
     """
     figure, axis = _square("sensitivity (recall)", "precision", "Precision and recall")

@@ -18,8 +18,8 @@ from brain_mri.presentation import pictures
 CROPS = 24
 VARIED = 6  # training images shown with their variants
 VARIANTS = 4  # variants shown per training image
-COPIES = 8  # groups of several images
-MEMBERS = 4  # images shown per group
+COPIES = 8  # patients or pictures of several images
+MEMBERS = 4  # images shown of each
 ERRORS = 90  # limit on test images with an error; above it, a seeded sample
 RIGHT = 30  # limit on test images without an error, likewise
 # Most serious flag first: doubts about the head, then about the box, then the rest.
@@ -80,20 +80,23 @@ def crops(
 
 
 def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
-    """Show the largest groups, each in the one part that holds it."""
-    sizes = split.groupby("group")["image_id"].size()
-    groups = sizes[sizes > 1].sort_values(ascending=False, kind="stable").index
+    """Show the patients and pictures of most images, each in its one part."""
+    sizes = split.groupby("patient")["image_id"].size()
+    several = sizes[sizes > 1].sort_values(ascending=False, kind="stable").index
     file_of = dict(zip(table["image_id"], table["file"], strict=True))
     cards = []
-    for group in groups[:COPIES]:
-        members = split[split["group"] == group]
+    for patient in several[:COPIES]:
+        members = split[split["patient"] == patient]
         shown = [file_of[image_id] for image_id in members["image_id"]][:MEMBERS]
         tiles = [pictures.tile(read_png(cropped / file)) for file in shown]
-        part = members["part"].iloc[0]
+        part, n = members["part"].iloc[0], members["picture"].nunique()
         line = f"{len(members)} images, all in {part}"
-        alt = f"{len(shown)} crops of one group: {', '.join(shown)}"
+        line += (
+            ": copies of one picture" if n == 1 else f": {n} pictures of one patient"
+        )
+        alt = f"{len(shown)} crops that belong together: {', '.join(shown)}"
         cards.append(Card(pictures.strip(tiles), alt, (line,)))
-    return Gallery("Groups of several images", cards, len(groups))
+    return Gallery("Copies and patients", cards, len(several))
 
 
 def augmentation(augmented: Part) -> Gallery:
@@ -126,13 +129,15 @@ def test_images(
     Args:
         test: the images of the test part.
         heat: for scratch and vgg, the heat maps of the same images.
-        predictions: for scratch and vgg, columns image_id, group, y_true, y_pred and
-            y_score.
+        predictions: for scratch and vgg, columns image_id, picture, patient, y_true,
+            y_pred and y_score.
         files: image id to file name.
         seed: of the sample, drawn if there are too many images to show.
     """
     both = predictions["scratch"].merge(
-        predictions["vgg"], on=["image_id", "group", "y_true"], suffixes=("", "_vgg")
+        predictions["vgg"],
+        on=["image_id", "picture", "patient", "y_true"],
+        suffixes=("", "_vgg"),
     )
     right = both["y_pred"] == both["y_true"], both["y_pred_vgg"] == both["y_true"]
     outcome = pd.Series(list(zip(*right, strict=True)), index=both.index)
@@ -172,8 +177,8 @@ def _surest_error_first(both: pd.DataFrame) -> pd.DataFrame:
         [m.abs().where(w, 0) for m, w in zip(misses, wrong, strict=True)], axis=1
     )
     table = both.assign(sure=sure.max(axis=1))
-    table["group_sure"] = table.groupby("group")["sure"].transform("max")
-    keys = ["group_sure", "group", "sure", "image_id"]
+    table["picture_sure"] = table.groupby("picture")["sure"].transform("max")
+    keys = ["picture_sure", "picture", "sure", "image_id"]
     return table.sort_values(keys, ascending=[False, True, False, True])
 
 
@@ -209,6 +214,6 @@ def _test_card(
     file = files[row.image_id]
     alt = f"{file}: the test image, then Grad-CAM of the CNN and of VGG-16"
     lines = [f"truth: {CLASSES[row.y_true]}", *said, file]
-    if row.image_id != row.group:
-        lines.append(f"same group as {files[row.group]}; only that image is counted")
+    if row.image_id != row.picture:
+        lines.append(f"a copy of {files[row.picture]}; the mean of their scores counts")
     return Card(pictures.strip(tiles), alt, tuple(lines))

@@ -48,7 +48,7 @@ def charts(results: Results) -> dict[str, Figure]:
     metrics = results.metrics
     histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in NETWORKS}
     points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in NETWORKS}
-    share = float(observations.arrays(tests["vgg"])[0].mean())
+    share = float(observations.observed(tests["vgg"]).y_true.mean())
     recalls = {m: curves.pr_points(table) for m, table in tests.items()}
     bins = {m: curves.calibration(table) for m, table in tests.items()}
     return {
@@ -94,7 +94,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "split": results.split,
         "parts": PARTS,
         "rejected": rejected.head(LISTED).to_dict("records"),
-        "conflicts": groups.conflicts(results.manifest, results.duplicates),
+        "conflicts": groups.conflicts(results.manifest),
         "galleries": gallery_rows(results),
         "charts": {
             name: {"src": pictures.data_uri(png), "alt": ALTS[name]}

@@ -29,7 +29,7 @@ class Results:
 
     @cached_property
     def audit(self) -> dict[str, Any]:
-        """Counts of files, duplicates and groups."""
+        """Counts of files, copies, pictures and patients."""
         return values.read(self.metrics / "audit_counts.csv")
 
     @cached_property
@@ -39,7 +39,7 @@ class Results:
 
     @cached_property
     def split(self) -> dict[str, Any]:
-        """Counts of every part, shared groups and the simulated random split."""
+        """Counts of every part, shared patients and the simulated random split."""
         return values.read(self.metrics / "split_counts.csv")
 
     @cached_property
