@@ -306,7 +306,7 @@ def errors(draws: int, seed: int, groups: Sequence[int] = GROUPS) -> pd.DataFram
         rng = np.random.default_rng((seed, n))
         found = pd.DataFrame(verdict_errors(n, draws, rng))
         row = {"groups": n, "settings": len(found)}
-        for unit in ("patient", "image"):
+        for unit in ("group", "image"):
             rates = found[f"by_{unit}"]
             row |= {f"by {unit}, mean": rates.mean(), f"by {unit}, most": rates.max()}
         rows.append(row)
@@ -318,10 +318,10 @@ def broken(covered: pd.DataFrame, told: pd.DataFrame) -> list[str]:
     low = covered[~(covered["mean"] >= LEAST_COVERAGE)]
     high = told[~(told["by group, most"] <= MOST_ERRORS)]
     return [
-        f"mean coverage below {LEAST_COVERAGE}: {row.interval}, {row.patients} groups"
+        f"mean coverage below {LEAST_COVERAGE}: {row.interval}, {row.groups} groups"
         for row in low.itertuples()
     ] + [
-        f"type I error above {MOST_ERRORS}: {row.patients} groups"
+        f"type I error above {MOST_ERRORS}: {row.groups} groups"
         for row in high.itertuples()
     ]
 

@@ -59,9 +59,9 @@ def told(counts: Mapping[str, Any]) -> Iterator[str]:
     """Report the counts of `split` in lines of text."""
     blind = counts["random_split"]
     yield (
-        f"{counts['patients_shared']} patients shared between parts; in a random split, "
-        f"{blind['leaked_mean']} of {blind['test_images']} test images would have a "
-        "copy, or another image of the patient, outside the test part"
+        f"{counts['patients_shared']} patients shared between parts; in a random "
+        f"split, {blind['leaked_mean']} of {blind['test_images']} test images would "
+        "have a copy, or another image of the patient, outside the test part"
     )
     if absent := counts["frozen_absent"]:
         yield f"{absent} images of {freezing.FILE} are not in the data set"

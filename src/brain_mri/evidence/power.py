@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from brain_mri.evidence import intervals
 
-# Fewest pictures for a verdict: with 11 to 13, two equal models would be separated in up
-# to 7.1 % of the test parts, from 14 on in 6.1 % at most
+# Fewest pictures for a verdict: with 11 to 13, two equal models would be separated in
+# up to 7.1 % of the test parts, from 14 on in 6.1 % at most
 # (tests/evidence/test_power.py).
 FEWEST = 14
 # Fewest patients for a verdict where patients have several pictures: with fewer, the

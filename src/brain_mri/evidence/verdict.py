@@ -69,8 +69,8 @@ def judge(
         return "too few pictures", few
     if patients < min(n, FEWEST_PATIENTS):
         few = (
-            f"No verdict: {n} test pictures of {patients} patients; where patients have "
-            f"several pictures, at least {FEWEST_PATIENTS} patients are needed"
+            f"No verdict: {n} test pictures of {patients} patients; where patients "
+            f"have several pictures, at least {FEWEST_PATIENTS} patients are needed"
         )
         return "too few patients", few
     if classes < 2:

@@ -83,7 +83,7 @@ def distances(
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute")
     exact = described.astype(np.float64)  # so that rounding does not decide a flag
     gaps, found = search.fit(exact[first]).kneighbors(exact)
-    # of six neighbours at most one is of the image's own patient; drop it, or else the sixth
+    # of six neighbours at most one is of the image's own patient: drop it, or the sixth
     own = names[found] == patients[:, None]
     own[~own.any(axis=1), NEIGHBOURS] = True
     others = gaps[~own].reshape(len(patients), NEIGHBOURS)

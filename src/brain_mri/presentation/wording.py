@@ -17,8 +17,8 @@ Scores = Mapping[str, float | int | None]
 DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
 # Limits that apply to every run.
 LIMITS = (
-    "The intervals cover the sampling of test pictures and patients only. Another split, another seed "
-    "and another processor also change the numbers.",
+    "The intervals cover the sampling of test pictures and patients only. Another "
+    "split, another seed and another processor also change the numbers.",
     "If one class is rare (a tenth of the pictures or fewer), the interval of the ROC "
     "AUC is too narrow.",
     "Copies of a picture are found by similarity; patients are known only from DICOM "
