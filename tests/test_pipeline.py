@@ -133,7 +133,7 @@ def test_git_keeps_the_metrics_and_no_picture(project):
     assert not [name for name in tracked if name.startswith(("data/", "models/"))]
 
 
-def test_no_group_is_in_two_parts(project):
+def test_no_patient_is_in_two_parts(project):
     split = split_table(project)
     assert split.groupby("patient")["part"].nunique().max() == 1
     assert split["image_id"].is_unique

@@ -127,7 +127,7 @@ def test_a_raised_floor_fails(folder, quick):
     assert failures() == {"scratch.test.accuracy": "**FAIL**: below its floor"}
 
 
-def test_a_shared_group_fails(folder):
+def test_a_shared_patient_fails(folder):
     edit(folder / "metrics/split_counts.csv", "patients_shared,0", "patients_shared,1")
     failed = failures()
     assert "in two parts" in failed["split_counts.patients_shared"]
@@ -135,7 +135,7 @@ def test_a_shared_group_fails(folder):
     assert "split, report would run" in failed["dvc.lock"]
 
 
-def test_a_group_in_both_parts_of_the_predictions_fails(folder, quick):
+def test_a_patient_in_both_parts_of_the_predictions_fails(folder, quick):
     path = folder / "metrics" / "scratch_predictions.csv"
     lines = path.read_text().splitlines()
     image, _, rest = lines[1].split(",", 2)  # of val
@@ -445,7 +445,7 @@ def test_an_unknown_rule_cannot_be_checked(folder):
 
 
 def test_the_parameters_are_not_good_with_an_unknown_rule(folder):
-    demand(folder, {"max_group_shared": 0})
+    demand(folder, {"max_patient_shared": 0})
     result = CliRunner().invoke(cli.app, ["params"], catch_exceptions=False)
     assert result.exit_code == 1
     assert "did you mean 'check.max_patients_shared'?" in result.stderr

@@ -440,7 +440,7 @@ def phantom(index):
     return grey.astype(np.uint16) * 16
 
 
-def test_a_patient_joins_groups_and_is_no_column(tmp_path):
+def test_a_patient_joins_pictures_and_no_identifier_is_written(tmp_path):
     files = ["no/a", "no/b", "no/c", "no/d", "yes/e", "yes/f", "yes/g"]
     patients = dict(
         zip(files, ["P1", "P1", "ANON", "ANON", "P2", "P2", ""], strict=True)
@@ -451,10 +451,12 @@ def test_a_patient_joins_groups_and_is_no_column(tmp_path):
         path.write_bytes(damaged.dicom(phantom(3 * i), PatientID=patient))
     audited = auditing.audit(tmp_path, FOLDERS, {})
     manifest = audited.manifest.set_index("file")
-    groups = manifest["patient"]
-    assert groups["no/a.dcm"] == groups["no/b.dcm"]
-    assert groups["yes/e.dcm"] == groups["yes/f.dcm"]
-    assert groups.nunique() == 5
+    patient = manifest["patient"]
+    assert patient["no/a.dcm"] == patient["no/b.dcm"]
+    assert patient["yes/e.dcm"] == patient["yes/f.dcm"]
+    assert patient.nunique() == 5
+    assert manifest["picture"].is_unique
+    assert not re.search("P1|P2|ANON", manifest.to_csv())
     assert audited.pairs["kind"].tolist() == ["patient", "patient"]
     assert (manifest["format"] == "DICOM").all()
 

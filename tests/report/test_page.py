@@ -125,7 +125,7 @@ def test_file_names_are_escaped(results, tmp_path):
     assert all("onerror" not in picture for picture in Page(text).all("img"))
 
 
-def test_few_groups_of_one_class_still_make_a_report(results, tmp_path):
+def test_few_pictures_of_one_class_still_make_a_report(results, tmp_path):
     repredict(results.metrics, lambda table: table.assign(y_true=0))
     page, summary = written(results, tmp_path)
     assert "No verdict: 6 test pictures are too few" in page
