@@ -1,6 +1,8 @@
 """Confidence intervals of proportions, their combinations, AUROC and Brier score.
 
-The formulas and their sources are in docs/method.md. Undefined values are NaN.
+The cases are independent here; `clusters` has the same intervals for patients with
+several pictures. The formulas and their sources are in docs/method.md. Undefined values
+are NaN.
 """
 
 import numpy as np
@@ -18,21 +20,25 @@ Floats = npt.NDArray[np.float64]
 Limits = tuple[Floats, Floats]
 
 
-def wilson(successes: npt.ArrayLike, n: npt.ArrayLike) -> Limits:
+def wilson(
+    successes: npt.ArrayLike, n: npt.ArrayLike, quantile: npt.ArrayLike = Z
+) -> Limits:
     """Return Wilson's score interval of a proportion, NaN where n is 0.
 
     Wilson 1927, doi:10.1080/01621459.1927.10502953.
 
     Args:
-        successes: counts, 0 to n.
+        successes: counts, 0 to n; may be fractions, if n is an effective number.
         n: the proportion's own denominator, of the same shape.
+        quantile: number of standard errors, 1.96 for independent cases.
     """
+    z = np.asarray(quantile, np.float64)
     k = np.asarray(successes, np.float64)
     total = np.where(np.asarray(n) > 0, n, np.nan)
     p = k / total
-    centre = (p + Z**2 / (2 * total)) / (1 + Z**2 / total)
-    half = np.sqrt(p * (1 - p) / total + Z**2 / (4 * total**2)) * Z
-    half = half / (1 + Z**2 / total)
+    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = np.sqrt(p * (1 - p) / total + z**2 / (4 * total**2)) * z
+    half = half / (1 + z**2 / total)
     # exactly 0 and 1 at the ends, where rounding leaves an error in the last bit
     low = np.where(k == 0, 0 * total, centre - half)
     high = np.where(k == total, 1.0, centre + half)
@@ -40,7 +46,11 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike) -> Limits:
 
 
 def balanced_accuracy(
-    tp: npt.ArrayLike, fn: npt.ArrayLike, tn: npt.ArrayLike, fp: npt.ArrayLike
+    tp: npt.ArrayLike,
+    fn: npt.ArrayLike,
+    tn: npt.ArrayLike,
+    fp: npt.ArrayLike,
+    quantile: float = Z,
 ) -> Limits:
     """Return the interval of the mean of sensitivity and specificity.
 
@@ -56,18 +66,20 @@ def balanced_accuracy(
         rate = (k + 1) / (n + 2)
         rates.append(rate)
         variance = variance + rate * (1 - rate) / (n + 2)
-    centre, half = sum(rates) / 2, Z * np.sqrt(variance) / 2
+    centre, half = sum(rates) / 2, quantile * np.sqrt(variance) / 2
     return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
 
 
-def f1(tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike) -> Limits:
+def f1(
+    tp: npt.ArrayLike, fp: npt.ArrayLike, fn: npt.ArrayLike, quantile: float = Z
+) -> Limits:
     """Return the interval of F1, NaN if no case is a tumour or called one.
 
     F1 = 2 J / (1 + J) grows with J = tp / (tp + fp + fn), a proportion of the cases
     that are a tumour or called one. Wilson's limits of J are converted to F1.
     """
     n = np.asarray(tp, np.float64) + np.asarray(fp) + np.asarray(fn)
-    low, high = (2 * limit / (1 + limit) for limit in wilson(tp, n))
+    low, high = (2 * limit / (1 + limit) for limit in wilson(tp, n, quantile))
     return low, high
 
 
@@ -110,6 +122,7 @@ def paired_difference(
     first_only: npt.ArrayLike,
     second_only: npt.ArrayLike,
     neither: npt.ArrayLike,
+    quantile: npt.ArrayLike = Z,
 ) -> Limits:
     """Return Newcombe's interval of second minus first proportion, on the same cases.
 
@@ -120,13 +133,14 @@ def paired_difference(
     Args:
         both: number of cases that both got right; first_only, second_only and neither
             likewise.
+        quantile: number of standard errors, 1.96 for independent cases.
     """
     a, b, c, d = (
         np.asarray(x, np.float64) for x in (both, second_only, first_only, neither)
     )
     n = a + b + c + d
-    low_p, high_p = wilson(a + b, n)
-    low_q, high_q = wilson(a + c, n)
+    low_p, high_p = wilson(a + b, n, quantile)
+    low_q, high_q = wilson(a + c, n, quantile)
     n = np.where(n > 0, n, np.nan)
     p, q = (a + b) / n, (a + c) / n
     phi = _correlation(a, b, c, d)
@@ -155,17 +169,30 @@ def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floa
     k = len(scores)
     if not m or not n:
         return np.full(k, np.nan), np.full((k, k), np.nan)
-    overall = rankdata(scores, axis=1)
-    # share of the other class that a tumour is above, another case below; ties a half
-    above_negatives = (overall[:, positive] - rankdata(scores[:, positive], axis=1)) / n
-    below_positives = (
-        1 - (overall[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m
-    )
+    above_negatives, below_positives = placements(positive, scores)
     aurocs = above_negatives.mean(axis=1)
     if min(m, n) < 2:
         return aurocs, np.full((k, k), np.nan)
     covariance = np.cov(above_negatives) / m + np.cov(below_positives) / n
     return aurocs, np.asarray(covariance, np.float64).reshape(k, k)
+
+
+def placements(positive: npt.NDArray[np.bool_], scores: Floats) -> Limits:
+    """Return the share of the other class that each case is placed right against.
+
+    Args:
+        positive: shape (n,), whether a case is a tumour; both classes occur.
+        scores: shape (k, n), higher means a tumour.
+
+    Returns:
+        For m tumours, shapes (k, m) and (k, n - m): the share of the other cases that
+        a tumour is above, and of the tumours that another case is below; ties a half.
+    """
+    m, n = int(positive.sum()), int((~positive).sum())
+    overall = rankdata(scores, axis=1)
+    above = (overall[:, positive] - rankdata(scores[:, positive], axis=1)) / n
+    below = 1 - (overall[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m
+    return above, below
 
 
 def auroc(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, binomtest
 
-from brain_mri.evidence import intervals
+from brain_mri.evidence.clusters import Clusters, paired_difference
 from brain_mri.evidence.scoring import Scores, defined, rounded
 
 Right = npt.NDArray[np.bool_]  # for each picture, whether a classifier is right
@@ -21,9 +21,17 @@ def paired_counts(first: Right, second: Right) -> dict[str, int]:
     }
 
 
-def accuracy_difference(first: Right, second: Right) -> Scores:
-    """Return the second accuracy minus the first with Newcombe's paired interval."""
-    low, high = intervals.paired_difference(*_cells(first, second))
+def accuracy_difference(
+    first: Right, second: Right, clusters: Clusters = None
+) -> Scores:
+    """Return the second accuracy minus the first with Newcombe's paired interval.
+
+    Args:
+        first: shape (n,), whether the first classifier is right; second likewise.
+        second: shape (n,).
+        clusters: shape (n,), the patient of each; None if they are independent.
+    """
+    low, high = paired_difference(first, second, clusters)
     difference = second.mean() - first.mean() if len(first) else np.nan
     values = {"difference": difference, "low": low, "high": high}
     return {name: rounded(defined(value)) for name, value in values.items()}

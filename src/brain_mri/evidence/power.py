@@ -11,8 +11,8 @@ from brain_mri.evidence import intervals
 # up to 7.1 % of the test parts, from 14 on in 6.1 % at most
 # (tests/evidence/test_power.py).
 FEWEST = 14
-# Fewest patients for a verdict where patients have several pictures: with fewer, the
-# cluster-robust intervals hold too little (docs/method.md).
+# Fewest patients for a verdict if some have several pictures: the design effect is
+# estimated from them (benchmarks/clusters.csv).
 FEWEST_PATIENTS = 30
 # The slides' accuracies, 21 and 25 of 29, for which the power is computed.
 SLIDES = (0.724, 0.862)
