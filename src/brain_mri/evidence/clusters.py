@@ -246,8 +246,10 @@ def paired_difference(
     one, two = np.asarray(first, np.bool_), np.asarray(second, np.bool_)
     deff, quantile = effect(two.astype(np.float64) - one, clusters)
     cells = (one & two, one & ~two, ~one & two, ~one & ~two)
-    counts = [np.sum(cell) / deff for cell in cells]
-    return _pair(intervals.paired_difference(*counts, quantile=quantile))
+    both, one_only, two_only, neither = (np.sum(cell) / deff for cell in cells)
+    return _pair(
+        intervals.paired_difference(both, one_only, two_only, neither, quantile)
+    )
 
 
 def on_logit_scale(value: float, error: float, quantile: float) -> Limits:
