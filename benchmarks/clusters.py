@@ -226,8 +226,9 @@ def simulate(draws: int, seed: int) -> pd.DataFrame:
         if g >= ENOUGH:
             rows += [row | found for found in auroc(g, draws // SLOWER, rng)]
     table = pd.DataFrame(rows)
-    settings = ["truth", "correlation", "patient effect", "classes"]
-    return table[[*KEYS, *settings, *table.columns.drop([*KEYS, *settings])]]
+    first = [*KEYS, "truth", "correlation", "patient effect", "classes"]
+    rest = table.columns.difference(first, sort=False)
+    return table.reindex(columns=[*first, *rest])
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -247,7 +248,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def broken(table: pd.DataFrame) -> list[str]:
     """Return a message for each setting that breaks a promise."""
-    promised = table[(table["patients"] >= ENOUGH)]
+    promised = table[table["patients"] >= ENOUGH]
     differs = promised["measure"].str.contains("difference")
     low = ~differs & (promised["truth"] <= PROMISED)
     low &= ~(promised["in use"] >= LEAST_COVERAGE)

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from scipy.stats import binom
+from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
-from brain_mri.evidence import intervals, paired, verdict
+from brain_mri.evidence import clusters, intervals, obuchowski, paired, verdict
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -164,3 +164,56 @@ def test_a_table_in_markdown():
     assert bench.markdown(table) == (
         "| interval | groups | mean |\n| --- | ---: | ---: |\n| any | 36 | 0.950 |"
     )
+
+
+alike = load("clusters")
+
+
+def test_the_simulated_intervals_of_patients_are_those_in_use():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 8, (30, 12))
+    right = rng.binomial(sizes, alike.chances(0.7, 0.4, sizes.shape, rng))
+    deff, quantile = alike.effects(right, right.sum(axis=1), sizes)
+    for k, n, *found in zip(right, sizes, deff, quantile, strict=True):
+        each = np.concatenate([np.arange(b) < a for a, b in zip(k, n, strict=True)])
+        assert clusters.effect(each, np.repeat(np.arange(12), n)) == pytest.approx(
+            found
+        )
+    y_true, scores, patient = alike.scored(30, 0.8, 0.4, "shared", "mixed", rng)
+    found = dict(alike.compared(y_true, scores, patient, few=True))
+    assert list(found) == list(alike.INTERVALS)
+    value, error, quantile, difference, half = found["in use"]
+    limits = alike.on_logit_scale(value, error, quantile)
+    expected = obuchowski.auroc(y_true, scores[0], patient)
+    assert (value, *limits) == pytest.approx(expected)
+    expected = obuchowski.auroc_difference(y_true, *scores, patient)[:3]
+    limits = difference - half, difference + half
+    assert (difference, *limits) == pytest.approx(expected)
+
+
+def test_the_pictures_of_a_patient_are_drawn_with_their_correlation():
+    rng = np.random.default_rng(0)
+    chance = alike.chances(0.8, 0.4, (100_000,), rng)
+    pair = rng.random((2, 100_000)) < chance
+    assert pair.mean() == pytest.approx(0.8, abs=0.01)
+    assert np.corrcoef(pair)[0, 1] == pytest.approx(0.4, abs=0.02)
+    y_true, scores, patient = alike.scored(4000, 0.8, 0.4, "shared", "per patient", rng)
+    assert roc_auc_score(y_true, scores[0]) == pytest.approx(0.8, abs=0.02)
+    off = scores - scores[:, y_true == 0].mean() - y_true * np.sqrt(2) * norm.ppf(0.8)
+    pairs = np.flatnonzero(patient[:-1] == patient[1:])
+    for k in (0, 1):  # within a model, and between the two
+        both = np.corrcoef(off[0, pairs], off[k, pairs + 1])
+        assert both[0, 1] == pytest.approx(0.4, abs=0.03)
+
+
+def test_only_naive_intervals_of_patients_break_the_promise(monkeypatch):
+    monkeypatch.setattr(alike, "PATIENTS", (40,))
+    monkeypatch.setattr(alike, "AUROCS", ())
+    table = alike.simulate(draws=1000, seed=1)
+    table = table[table["correlation"] > 0]
+    assert alike.broken(table) == []
+    naive = table.assign(**{"in use": table["naive"]})
+    assert len(alike.broken(naive)) > 20
+    worst = alike.summary(table).set_index(["measure", "truth"])
+    assert worst.loc[("accuracy", "up to 0.9"), "naive"] < 0.8
+    assert worst.loc[("accuracy difference", "up to 0.9"), "naive"] > 0.15
