@@ -207,9 +207,8 @@ def test_the_pictures_of_a_patient_are_drawn_with_their_correlation():
 
 
 def test_only_naive_intervals_of_patients_break_the_promise(monkeypatch):
-    monkeypatch.setattr(alike, "PATIENTS", (40,))
     monkeypatch.setattr(alike, "AUROCS", ())
-    table = alike.simulate(draws=1000, seed=1)
+    table = alike.simulate(draws=1000, seed=1, patients=(40,))
     table = table[table["correlation"] > 0]
     assert alike.broken(table) == []
     naive = table.assign(**{"in use": table["naive"]})

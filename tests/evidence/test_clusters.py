@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy.stats import t
+from sklearn.metrics import average_precision_score
 
 from brain_mri.evidence import clusters, intervals, paired, scoring, verdict
 from brain_mri.evidence.power import FEWEST_PATIENTS
@@ -40,6 +41,9 @@ def test_one_picture_a_patient_gives_the_same_floats_as_independent_pictures(alo
         shares = 1 / (1 + np.exp(score))
         limits = clusters.mean_of_shares(shares, alone)
         assert limits == intervals.mean_of_shares(shares)
+        value = average_precision_score(y_true, score)
+        limits = clusters.average_precision(value, y_true, score, alone)
+        assert limits == intervals.average_precision(value, int(y_true.sum()))
         first, second = y_pred == y_true, other == y_true
         cells = paired.paired_counts(first, second).values()
         limits = clusters.paired_difference(first, second, alone)
@@ -165,3 +169,21 @@ def test_no_verdict_on_few_patients_with_several_pictures():
     enough = np.arange(60) % FEWEST_PATIENTS
     assert word(enough) == word(np.arange(60)) == word(None)
     assert word(None)[0] == "vgg better"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_average_precision_is_the_mean_that_its_design_effect_is_of(seed, monkeypatch):
+    y_true, _, _, score, patient = drawn(seed)
+    score = score.round(1)  # with ties
+    means, effect = [], clusters.effect
+
+    def noted(values, of):
+        means.append(np.mean(values))
+        return effect(values, of)
+
+    monkeypatch.setattr(clusters, "effect", noted)
+    value = average_precision_score(y_true, score)
+    alone = clusters.average_precision(value, y_true, score)
+    low, high = clusters.average_precision(value, y_true, score, patient)
+    assert means == pytest.approx([value, value])
+    assert low < alone[0] < value < alone[1] < high

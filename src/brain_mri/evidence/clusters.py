@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from scipy.stats import t
+from scipy.stats import rankdata, t
 
 from brain_mri.evidence import intervals
 from brain_mri.evidence.intervals import FEWEST_OF_A_CLASS, LEVEL, Floats, Z
@@ -227,6 +227,31 @@ def mean_of_shares(shares: npt.ArrayLike, clusters: Clusters = None) -> Limits:
     deff, quantile = effect(values, clusters)
     error = values.std(ddof=1) * np.sqrt(deff / len(values))
     return on_logit_scale(float(values.mean()), float(error), quantile)
+
+
+def average_precision(
+    value: float,
+    y_true: npt.ArrayLike,
+    y_score: npt.ArrayLike,
+    clusters: Clusters = None,
+) -> Limits:
+    """Return the interval of an average precision, the tumours divided by deff.
+
+    It is the mean, over the tumours, of the precision at the tumour's score; the design
+    effect is that of this mean. NaN at 0 and 1, and with fewer than five effective
+    tumours.
+
+    Args:
+        value: the average precision.
+        y_true: shape (n,), 0 or 1.
+        y_score: shape (n,), higher means class 1.
+        clusters: shape (n,), the patient of each picture.
+    """
+    positive, scores = np.asarray(y_true) == 1, np.asarray(y_score, np.float64)
+    found = rankdata(-scores[positive], method="max")
+    precision = found / rankdata(-scores, method="max")[positive]
+    deff, quantile = effect(precision, _of(clusters, positive))
+    return intervals.average_precision(value, len(found) / deff, quantile)
 
 
 def paired_difference(

@@ -83,7 +83,9 @@ def f1(
     return low, high
 
 
-def average_precision(value: float, positives: int) -> tuple[float, float]:
+def average_precision(
+    value: float, positives: float, quantile: float = Z
+) -> tuple[float, float]:
     """Return the interval of an average precision on the logit scale.
 
     Boyd, Eng & Page 2013, doi:10.1007/978-3-642-40994-3_29. NaN at 0 and 1, and with
@@ -91,11 +93,12 @@ def average_precision(value: float, positives: int) -> tuple[float, float]:
 
     Args:
         value: the average precision.
-        positives: number of tumours.
+        positives: number of tumours; may be a fraction, if it is an effective number.
+        quantile: number of standard errors, 1.96 for independent cases.
     """
     if positives < FEWEST_OF_A_CLASS or not 0 < value < 1:
         return np.nan, np.nan
-    half = Z / np.sqrt(positives * value * (1 - value))
+    half = quantile / np.sqrt(positives * value * (1 - value))
     low, high = expit(logit(value) + np.array((-half, half)))
     return float(low), float(high)
 

@@ -57,9 +57,8 @@ def covariance(
     scores = np.atleast_2d(np.asarray(y_scores, np.float64))
     codes, sizes = coded(clusters, len(positive))
     if positive.all() or not positive.any():
-        k = len(scores)
-        none = np.full((k, len(sizes)), np.nan)
-        return Areas(none[:, 0], np.full((k, k), np.nan), none)
+        k, g = len(scores), len(sizes)
+        return Areas(*(np.full(shape, np.nan) for shape in (k, (k, k), (k, g))))
     above, below = intervals.placements(positive, scores)
     aurocs = above.mean(axis=1)
     sums, corrections = [], [_correction(len(sizes))]
