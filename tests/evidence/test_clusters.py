@@ -158,16 +158,20 @@ def test_no_verdict_on_few_patients_with_several_pictures():
     difference = {"difference": 0.2, "low": 0.1, "high": 0.3}
 
     def word(clusters):
-        return verdict.verdict(difference, 60, 2, {}, [], "random", clusters)
+        patients = 60 if clusters is None else len(np.unique(clusters))
+        return verdict.verdict(difference, 60, patients, 2, {}, None, "random")
 
     few = np.arange(60) % (FEWEST_PATIENTS - 1)
     assert word(few) == (
         "too few patients",
-        "No verdict: 29 test patients, some with several pictures, are too few, at "
-        "least 30 are needed.",
+        "No verdict: 60 test pictures of 29 patients; where patients have several "
+        "pictures, at least 30 patients are needed.",
     )
     enough = np.arange(60) % FEWEST_PATIENTS
-    assert word(enough) == word(np.arange(60)) == word(None)
+    assert word(np.arange(60)) == word(None)
+    assert word(enough)[1] == word(None)[1].replace(
+        "60 p", "60 pictures of 30 patients"
+    ).replace("patientsictures", "patients")
     assert word(None)[0] == "vgg better"
 
 

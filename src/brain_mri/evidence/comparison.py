@@ -13,16 +13,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import intervals, verdict
-from brain_mri.evidence.observations import observed
+from brain_mri.evidence import verdict
+from brain_mri.evidence.clusters import effect, independent
+from brain_mri.evidence.observations import Observed, observed
+from brain_mri.evidence.obuchowski import auroc, auroc_difference
 from brain_mri.evidence.paired import (
     accuracy_difference,
     mcnemar_exact,
     mcnemar_mid,
     paired_counts,
 )
+from brain_mri.evidence.patients import patient_level
 from brain_mri.evidence.power import resolution
 from brain_mri.evidence.scoring import Scores, defined, rounded, score
+from brain_mri.files.names import NETWORKS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 CHANCE = 0.5  # ROC AUC of a network that has learnt nothing
@@ -70,12 +74,12 @@ def compare(
     _check_same_images(tests)
     right = {name: _right(table) for name, table in tests.items()}
     counts = paired_counts(right["scratch"], right["vgg"])
-    difference = accuracy_difference(right["scratch"], right["vgg"])
     cases = observed(tests["vgg"])
+    difference = accuracy_difference(right["scratch"], right["vgg"], cases.patient)
     n, classes = len(cases.y_true), len(np.unique(cases.y_true))
     patients = len(np.unique(cases.patient))
     training = {name: training_scores(table) for name, table in trained.items()}
-    against = _against(right, list(models), list(baselines))
+    against = _against(right, list(models), list(baselines), cases.patient)
     word, sentence = verdict.verdict(
         difference,
         n,
@@ -97,7 +101,8 @@ def compare(
         "paired": counts,
         "training": training,
         "secondary": _secondary(tests, counts),
-        "resolution": resolution(n if classes == 2 else 0),
+        "by_patient": _by_patient(tests) if patients < n else {},
+        "resolution": resolution(_effective(right, cases) if classes == 2 else 0),
         "baselines": against,
     }
 
@@ -119,8 +124,8 @@ def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
         roc_auc with its limits, n_pictures and `learned`: whether
         the lower limit, or the value itself if there is no interval, is above chance.
     """
-    y_true, y_score, _ = observed(predictions)
-    value, low, high = map(defined, intervals.auroc(y_true, y_score))
+    y_true, y_score, patient = observed(predictions)
+    value, low, high = map(defined, auroc(y_true, y_score, patient))
     least = value if low is None else low
     return {
         "roc_auc": rounded(value),
@@ -143,10 +148,12 @@ def _against(
     right: Mapping[str, npt.NDArray[np.bool_]],
     models: Sequence[str],
     baselines: Sequence[str],
+    patient: npt.NDArray[np.str_],
 ) -> dict[str, dict[str, Scores]]:
     return {
         model: {
-            name: accuracy_difference(right[name], right[model]) for name in baselines
+            name: accuracy_difference(right[name], right[model], patient)
+            for name in baselines
         }
         for model in models
     }
@@ -159,18 +166,37 @@ def _above_blind(against: Mapping[str, Mapping[str, Scores]]) -> list[str]:
 def _secondary(
     tests: Mapping[str, pd.DataFrame], counts: Mapping[str, int]
 ) -> dict[str, object]:
-    y_true, scratch, _ = observed(tests["scratch"])
-    values = intervals.auroc_difference(y_true, scratch, observed(tests["vgg"]).y_score)
+    y_true, scratch, patient = observed(tests["scratch"])
+    vgg = observed(tests["vgg"]).y_score
+    values = auroc_difference(y_true, scratch, vgg, patient)
+    alone = independent(patient)
     names = ("difference", "low", "high", "p")
     only = counts["scratch_only"], counts["vgg_only"]
     return {
-        "mcnemar_exact_p": rounded(mcnemar_exact(*only)),
-        "mcnemar_mid_p": rounded(mcnemar_mid(*only)),
+        # the tests do not hold where patients have several pictures
+        "mcnemar_exact_p": rounded(mcnemar_exact(*only)) if alone else None,
+        "mcnemar_mid_p": rounded(mcnemar_mid(*only)) if alone else None,
         "roc_auc": {
             name: rounded(defined(value))
             for name, value in zip(names, values, strict=True)
         },
     }
+
+
+def _by_patient(tests: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
+    """Score patients: called a tumour if any of their pictures is."""
+    found = {}
+    for name in NETWORKS:
+        y_true, y_score, patient = observed(tests[name])
+        called = (y_score >= VERDICT_THRESHOLD).astype(np.int64)
+        found[name] = patient_level(y_true, called, patient)
+    return found
+
+
+def _effective(right: Mapping[str, npt.NDArray[np.bool_]], cases: Observed) -> int:
+    """Return the number of independent pictures that the difference is worth."""
+    difference = right["vgg"].astype(float) - right["scratch"]
+    return int(len(difference) / effect(difference, cases.patient).deff)
 
 
 def _check_same_images(tests: Mapping[str, pd.DataFrame]) -> None:

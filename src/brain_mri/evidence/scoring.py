@@ -7,8 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn import metrics
 
-from brain_mri.evidence import intervals
+from brain_mri.evidence import clusters
+from brain_mri.evidence.clusters import Clusters, rate_limits
 from brain_mri.evidence.observations import observed
+from brain_mri.evidence.obuchowski import auroc
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 DIGITS = 6  # hides differences between machines in the last bits
@@ -76,8 +78,8 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     """
     y_true, y_score, patient = observed(predictions)
     scores = {
-        **rates(y_true, (y_score >= threshold).astype(np.int64)),
-        **_of_scores(y_true, y_score),
+        **rates(y_true, (y_score >= threshold).astype(np.int64), patient),
+        **_of_scores(y_true, y_score, patient),
         "n_images": len(predictions),
         "n_pictures": len(y_true),
         "n_patients": len(np.unique(patient)),
@@ -85,40 +87,33 @@ def score(predictions: pd.DataFrame, threshold: float) -> Scores:
     return {name: rounded(value) for name, value in scores.items()}
 
 
-def rates(y_true: npt.NDArray[np.int64], y_pred: npt.NDArray[np.int64]) -> Scores:
-    """Compute the counts of the 2x2 table and the rates derived from them.
+def rates(
+    y_true: npt.NDArray[np.int64],
+    y_pred: npt.NDArray[np.int64],
+    patient: Clusters = None,
+) -> Scores:
+    """Compute the counts of the 2x2 table, the rates derived from them, and limits.
 
     Args:
         y_true: shape (n,), 0 or 1.
         y_pred: shape (n,), 0 or 1.
+        patient: shape (n,), the patient of each picture; None if each has its own.
     """
-    tn, fp, fn, tp = np.bincount(2 * y_true + y_pred, minlength=4)
-    counts = {"tp": int(tp), "fp": int(fp), "fn": int(fn), "tn": int(tn)}
-    scores: Scores = {}
-    for name in PROPORTIONS:
-        k, n, value, low, high = proportion(name, counts)
-        scores[name] = value
-        if name in BOUNDED:
-            scores |= {f"{name}_low": low, f"{name}_high": high}
-    sensitivity, specificity = scores["sensitivity"], scores["specificity"]
-    balanced = None
+    tn, fp, fn, tp = np.bincount(2 * y_true + y_pred, minlength=4).tolist()
+    counts = {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
+    values = {
+        name: _ratio(*(sum(counts[key] for key in keys) for keys in ends))
+        for name, ends in PROPORTIONS.items()
+    }
+    sensitivity, specificity = values["sensitivity"], values["specificity"]
+    values["balanced_accuracy"] = None
     if sensitivity is not None and specificity is not None:
-        balanced = (sensitivity + specificity) / 2
-    limits = intervals.balanced_accuracy(tp, fn, tn, fp)
-    scores |= _with_limits("balanced_accuracy", balanced, limits)
-    f1 = _ratio(2 * tp, 2 * tp + fp + fn)
-    scores |= _with_limits("f1", f1, intervals.f1(tp, fp, fn))
+        values["balanced_accuracy"] = (sensitivity + specificity) / 2
+    values["f1"] = _ratio(2 * tp, 2 * tp + fp + fn)
+    scores: Scores = {}
+    for name, limits in rate_limits(y_true, y_pred, patient).items():
+        scores |= _with_limits(name, values[name], limits)
     return scores | counts
-
-
-def proportion(
-    name: str, counts: Mapping[str, int]
-) -> tuple[int, int, float | None, float | None, float | None]:
-    """Return count, denominator, value and Wilson limits of one of PROPORTIONS."""
-    above, below = PROPORTIONS[name]
-    k, n = sum(counts[key] for key in above), sum(counts[key] for key in below)
-    low, high = intervals.wilson(k, n)
-    return k, n, _ratio(k, n), defined(low), defined(high)
 
 
 def operating_threshold(predictions: pd.DataFrame, wanted: str) -> float | None:
@@ -244,7 +239,7 @@ def _metric_rows(scores: Scores, threshold: float) -> list[dict[str, object]]:
 def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
     """Choose a threshold on validation for each wanted rate and score the test part."""
     val, test = (predictions[predictions["part"] == part] for part in ("val", "test"))
-    y_true, y_score, _ = observed(test)
+    y_true, y_score, patient = observed(test)
     rows: list[dict[str, object]] = []
     for wanted in ("specificity", "sensitivity"):
         threshold = operating_threshold(val, wanted)
@@ -252,21 +247,28 @@ def _operating_rows(predictions: pd.DataFrame) -> list[dict[str, object]]:
         for name in ("sensitivity", "specificity"):
             row: dict[str, object] = {"metric": f"{name}_{point}"}
             if threshold is not None:
-                scores = rates(y_true, (y_score >= threshold).astype(np.int64))
+                scores = rates(y_true, (y_score >= threshold).astype(np.int64), patient)
                 row |= _proportion_row(name, scores, threshold)
             rows.append(row)
     return rows
 
 
 def _proportion_row(name: str, scores: Scores, threshold: float) -> dict[str, object]:
-    counts = {key: int(scores[key] or 0) for key in ("tp", "fp", "fn", "tn")}
-    k, n, value, low, high = proportion(name, counts)
-    limits = {"value": value, "low": low, "high": high, "count": k, "n": n}
-    return {**limits, "threshold": threshold}
+    k, n = (sum(int(scores[key] or 0) for key in keys) for keys in PROPORTIONS[name])
+    limits = {"low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
+    return {
+        "value": scores[name],
+        **limits,
+        "count": k,
+        "n": n,
+        "threshold": threshold,
+    }
 
 
 def _of_scores(
-    y_true: npt.NDArray[np.int64], y_score: npt.NDArray[np.float64]
+    y_true: npt.NDArray[np.int64],
+    y_score: npt.NDArray[np.float64],
+    patient: npt.NDArray[np.str_],
 ) -> Scores:
     """Compute the metrics that need no threshold."""
     n = len(y_true)
@@ -274,13 +276,13 @@ def _of_scores(
     # clipped as Keras clips its loss: float32 cannot hold 1 - 1e-8, and one confident
     # error would make the loss infinite
     sure = np.clip(y_score, 1e-7, 1 - 1e-7)
-    area, low, high = intervals.auroc(y_true, y_score)
+    area, low, high = auroc(y_true, y_score, patient)
     scores = _with_limits("roc_auc", defined(area), (low, high))
     precision = metrics.average_precision_score(y_true, y_score) if two else None
-    limits = intervals.average_precision(precision or 0.0, int(y_true.sum()))
+    limits = clusters.average_precision(precision or 0.0, y_true, y_score, patient)
     scores |= _with_limits("average_precision", precision, limits)
     brier = metrics.brier_score_loss(y_true, y_score) if n else None
-    limits = intervals.mean_of_shares((y_score - y_true) ** 2)
+    limits = clusters.mean_of_shares((y_score - y_true) ** 2, patient)
     scores |= _with_limits("brier", brier, limits)
     loss = metrics.log_loss(y_true, sure, labels=[0, 1]) if n else None
     return scores | {"log_loss": loss}
