@@ -78,6 +78,22 @@ def headline(
     return rows
 
 
+def by_patient(
+    compared: Mapping[str, Any], called: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """Return one row per network: name, right of n patients, metrics with intervals.
+
+    The list is empty if every patient has one picture.
+    """
+    rows: list[dict[str, object]] = []
+    for model, scores in compared.get("by_patient", {}).items():
+        metrics = ("accuracy", "sensitivity", "specificity")
+        cells = {metric: with_interval(scores, metric) for metric in metrics}
+        counted = f"{_right(scores)} of {scores['n_patients']}"
+        rows.append({"name": called[model], "right": counted} | cells)
+    return rows
+
+
 def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
     """Return a Markdown table of the test metrics: rows are metrics, columns models."""
     rows = [

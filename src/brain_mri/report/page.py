@@ -82,6 +82,8 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "blind": wording.blind(compared, scores, names),
         "one_answer": wording.one_answer(scores, names),
         "unbeaten": wording.unbeaten(compared, names),
+        "by_patient": compared.get("by_patient", {}),
+        "by_patient_rows": wording.by_patient(compared, names),
         "learnt": wording.learnt(compared, names),
         "enlarged": wording.enlarged(
             results.crop["enlarged_share"], results.parameters["image_size"]
