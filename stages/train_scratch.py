@@ -43,6 +43,7 @@ def main(
         batch_size=params.batch_size,
         weight_decay=recipe.weight_decay,
         seed=params.seed,
+        class_weight=params.class_weight,
     )
     saved_weights.save(model, trained / scratch.WEIGHTS)
     tables.write_csv(history, curve)

@@ -41,6 +41,7 @@ def main(
         batch_size=params.batch_size,
         weight_decay=recipe.weight_decay,
         seed=params.seed,
+        class_weight=params.class_weight,
     )
     vgg16_head.fold(head, scale)
     saved_weights.save(head, trained / vgg16_head.WEIGHTS)

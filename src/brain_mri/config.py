@@ -143,6 +143,7 @@ class Params(Section):
     image_size: Annotated[int, Field(ge=32, le=1024)]
     lr: Rate
     batch_size: Count
+    class_weight: Literal["none", "balanced"]
     precision: Literal["float32", "mixed_bfloat16"]
     threads: NonNegative
     classes: Classes

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from brain_mri import progress
 from brain_mri.errors import InputError
 from brain_mri.files.arrays import Part
+from brain_mri.networks.class_weight import balanced, restore_prior
 from brain_mri.networks.inference import batches
 
 METRICS = ("loss", "accuracy")
@@ -32,6 +33,7 @@ def fit(
     batch_size: int,
     weight_decay: float,
     seed: int,
+    class_weight: str = "none",
 ) -> pd.DataFrame:
     """Train a model in place and return its history, a row per epoch.
 
@@ -51,23 +53,29 @@ def fit(
             https://arxiv.org/abs/1711.05101): a step shrinks each kernel by this times
             the learning rate; biases and normalisation are excluded.
         seed: determines the order of the images.
+        class_weight: none, or balanced: both classes have the same total weight in the
+            loss, and the scores are corrected for it after the last epoch
+            (`class_weight.restore_prior`).
 
     Returns:
         Columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, rounded to 6
-        decimals.
+        decimals. With balanced weights, both losses are weighted, by the weights of the
+        training part; both accuracies are the plain share right, before the correction.
 
     Raises:
-        InputError: the loss becomes NaN or infinite.
+        InputError: the loss becomes NaN or infinite; or a class is to be weighted that
+            has no training image.
     """
     n = len(train.index)
+    weights = balanced(train.y_true) if class_weight == "balanced" else None
     optimizer = _optimizer(lr, epochs * -(-n // batch_size), weight_decay)
     model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"])
     history = []
     for epoch in range(1, epochs + 1):
         rows = epoch_order(n, seed, epoch)
-        scores = _mean(model.train_on_batch, batches(train, rows, batch_size))
+        scores = _mean(model.train_on_batch, batches(train, rows, batch_size), weights)
         rows = np.arange(len(val.index))
-        held = _mean(model.test_on_batch, batches(val, rows, batch_size))
+        held = _mean(model.test_on_batch, batches(val, rows, batch_size), weights)
         scores |= {f"val_{name}": value for name, value in held.items()}
         progress.print_epoch(model.name, epoch, epochs, scores)
         history.append({"epoch": epoch, **scores})
@@ -76,6 +84,8 @@ def fit(
                 f"the loss of {model.name} became {scores['loss']} in epoch {epoch}: "
                 f"training diverged; choose a smaller lr than {lr}"
             )
+    if weights is not None:
+        restore_prior(model, train.y_true)
     return pd.DataFrame(history).round(6)
 
 
@@ -89,11 +99,21 @@ def _optimizer(lr: float, steps: int, weight_decay: float) -> keras.Optimizer:
 def _mean(
     step: Callable[..., dict[str, float]],
     source: Iterable[tuple[npt.NDArray, npt.NDArray[np.float32]]],
+    weights: npt.NDArray[np.float32] | None,
 ) -> dict[str, float]:
-    """Run a step on each batch; return the mean loss and accuracy over all images."""
+    """Run a step on each batch; return the mean loss and accuracy over all images.
+
+    Args:
+        step: `train_on_batch` or `test_on_batch`.
+        source: the batches, values and labels.
+        weights: of no and yes, shape (2,); None to pass none to Keras.
+    """
     sums: Counter[str] = Counter()
     for values, y_true in tqdm(source, leave=False, disable=None):
-        scores = step(values, y_true, return_dict=True)  # of this batch alone
+        more = {}
+        if weights is not None:
+            more["sample_weight"] = weights[y_true[:, 0].astype(np.intp)]
+        scores = step(values, y_true, return_dict=True, **more)  # of this batch alone
         sums.update({name: len(values) * float(scores[name]) for name in METRICS})
         sums["images"] += len(values)
     return {name: sums[name] / sums["images"] for name in METRICS}
