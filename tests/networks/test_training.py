@@ -50,6 +50,39 @@ def test_same_seed_same_bytes(tmp_path):
     pd.testing.assert_frame_equal(histories[0], histories[1])
 
 
+def test_without_class_weights_it_is_the_plain_loop(monkeypatch):
+    """No sample weights reach Keras, and the bytes are those of training without."""
+    backend.prepare(3)
+    model, y_true = scratch.scratch_cnn(32, 0.5), part().y_true[:, np.newaxis]
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 6)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer=optimizer, loss="binary_crossentropy")
+    for epoch in (1, 2):
+        order = training.epoch_order(20, 3, epoch)
+        for rows in (order[:8], order[8:16], order[16:]):
+            model.train_on_batch(part().values[rows], y_true[rows].astype(np.float32))
+
+    passed = []
+    for name in ("train_on_batch", "test_on_batch"):
+        step = getattr(keras.Model, name)
+        monkeypatch.setattr(keras.Model, name, spying(step, passed))
+    fitted, _ = fit(seed=3)
+    assert passed == [{"return_dict": True}] * 2 * 2 * 3
+    for expected, weight in zip(model.get_weights(), fitted.get_weights(), strict=True):
+        assert expected.tobytes() == weight.tobytes()
+
+
+def spying(step, passed):
+    """Wrap a method of the model, to record the arguments given by name."""
+
+    def wrapped(self, *batch, **named):
+        passed.append(named)
+        return step(self, *batch, **named)
+
+    return wrapped
+
+
 def test_a_diverging_training_names_lr():
     backend.prepare(0)
     model = scratch.scratch_cnn(32, 0)

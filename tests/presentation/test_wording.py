@@ -8,7 +8,7 @@ TEST = (
     dict.fromkeys(HEADLINE, 0.75)
     | {
         f"{metric}{end}": value
-        for metric in ("accuracy", "sensitivity", "specificity", "roc_auc")
+        for metric in (*wording.COLUMNS, "balanced_accuracy")
         for end, value in (("_low", 0.5), ("_high", 0.9))
     }
     | {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "n_pictures": 10}
@@ -53,6 +53,38 @@ def test_the_headline_counts_and_marks_the_null_baselines():
     assert [row["right"] for row in rows] == ["5 of 10"] * 2
     assert [row["null"] for row in rows] == [False, True]
     assert rows[0]["accuracy"] == "0.75 (0.50 to 0.90)"
+
+
+@pytest.mark.parametrize(
+    ("tp", "fn", "fp", "tn", "rare"),
+    [
+        (1, 0, 1, 4, "yes"),
+        (3, 1, 1, 0, None),  # one of five is a fifth, not less
+        (3, 2, 1, 0, "no"),
+        (2, 17, 0, 81, "yes"),
+        (2, 18, 0, 80, None),
+        (0, 0, 2, 4, None),  # without a tumour nothing but accuracy is defined
+    ],
+)
+def test_a_class_below_a_fifth_of_the_groups_changes_the_lead(tp, fn, fp, tn, rare):
+    test = TEST | {
+        "tp": tp,
+        "fn": fn,
+        "fp": fp,
+        "tn": tn,
+        "n_groups": tp + fn + fp + tn,
+    }
+    said = wording.rare_class(test)
+    (row,) = wording.headline({"scratch": test}, NAMES)
+    if rare is None:
+        assert said == []
+        assert wording.columns(test)[0] == "accuracy"
+        assert row["accuracy"] == "0.75 (0.50 to 0.90)"
+    else:
+        assert said[0].startswith(f"“{rare}” is rare (")
+        assert wording.columns(test)[:2] == ("balanced_accuracy", "roc_auc")
+        assert row["balanced_accuracy"] == "0.75 (0.50 to 0.90)"
+        assert "accuracy" not in row
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,15 @@ def test_intervals_draw_the_limits_and_say_what_is_undefined():
     assert labels == [NAMES[name] for name in ("scratch", "vgg", "nearest")]
 
 
+def test_intervals_can_lead_with_balanced_accuracy():
+    score = SCORE | {"balanced_accuracy": 0.6}
+    score |= {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.8}
+    both = {"scratch": score, "vgg": score}
+    first, area = figures.intervals(both, NAMES, "balanced_accuracy").axes
+    assert (first.get_xlabel(), area.get_xlabel()) == ("balanced accuracy", "ROC AUC")
+    assert texts(first) == ["0.60"] * 2
+
+
 def test_confusions_show_counts_and_shares_of_each_class():
     first, second = DRAWN["confusions"]().axes
     assert texts(first) == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]

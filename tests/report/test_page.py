@@ -137,6 +137,51 @@ def test_few_pictures_of_one_class_still_make_a_report(results, tmp_path):
     assert not re.search(r">[^<]*\b(nan|NaN|None)\b", page)
 
 
+def headings(page):
+    """The columns of the headline table, without the first."""
+    table = page[page.index("Headline table") : page.index("</thead>")]
+    return re.findall(r'<th scope="col">([^<]+)</th>', table)[1:]
+
+
+def test_a_rare_class_changes_what_the_headline_table_leads_with(results, tmp_path):
+    page, summary = written(results, tmp_path)
+    usual = ["Right", "Accuracy", "Sensitivity", "Specificity", "ROC AUC"]
+    assert headings(page) == usual
+    for text in (page, summary):
+        assert "is rare (" not in text
+
+    tested = observations.read(results.metrics / "vgg_predictions.csv")
+    one = tested.loc[tested["part"] == "test", "group"].min()
+    repredict(
+        results.metrics,
+        lambda table: table.assign(y_true=(table["group"] == one).astype(int)),
+    )
+    again = Results(results.dataset, results.data, results.metrics, results.parameters)
+    page, summary = written(again, tmp_path)
+    leads = ["Right", "Balanced accuracy", "ROC AUC", "Sensitivity", "Specificity"]
+    assert headings(page) == leads
+    assert "| right | balanced accuracy | ROC AUC | sensitivity | specificity |" in (
+        summary
+    )
+    for text in (page, summary):
+        assert "“yes” is rare (1 of 6 test groups), so the table leads with" in text
+    assert "Balanced accuracy and ROC AUC of both networks" in page
+    row = wording.headline(again.scores, again.names)[0]
+    cells = [row[key] for key in ("right", *again.columns)]
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in page
+    assert "| " + " | ".join(cells) + " |\n" in summary
+
+
+def test_balanced_class_weights_are_said(results, tmp_path):
+    page, _ = written(results, tmp_path)
+    assert "losses are weighted" not in page
+    results.parameters["class_weight"] = "balanced"
+    page, _ = written(results, tmp_path)
+    assert "Both losses are weighted" in page
+    card = (tmp_path / "reports" / "model-card.md").read_text(encoding="utf-8")
+    assert "both classes of equal weight in the loss" in card
+
+
 def test_equal_scores_still_make_a_report(results, tmp_path):
     repredict(results.metrics, lambda table: table.assign(y_score=0.5, y_pred=1))
     page, summary = written(results, tmp_path)

@@ -9,12 +9,16 @@ from typing import Any
 from brain_mri.evidence import labels, verdict
 from brain_mri.evidence.comparison import HEADLINE
 from brain_mri.evidence.labels import BASELINES, signed
-from brain_mri.files.names import NETWORKS
+from brain_mri.files.names import CLASSES, NETWORKS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
 Scores = Mapping[str, float | int | None]
 
 DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
+RARE = 0.2  # a convention: with a smaller share of test groups a class is called rare
+# Columns of the headline table; the chart beside it shows the first and ROC AUC.
+COLUMNS = ("accuracy", "sensitivity", "specificity", "roc_auc")
+COLUMNS_RARE = ("balanced_accuracy", "roc_auc", "sensitivity", "specificity")
 # Limits that apply to every run.
 LIMITS = (
     "The intervals cover the sampling of test pictures and patients only. Another "
@@ -70,8 +74,7 @@ def headline(
     """Return one row per classifier: name, right of n, metrics with intervals."""
     rows: list[dict[str, object]] = []
     for model, test in scores.items():
-        metrics = ("accuracy", "sensitivity", "specificity", "roc_auc")
-        cells = {metric: with_interval(test, metric) for metric in metrics}
+        cells = {metric: with_interval(test, metric) for metric in columns(test)}
         counted = f"{_right(test)} of {test['n_pictures']}"
         row = {"name": called[model], "null": model in BASELINES, "right": counted}
         rows.append(row | cells)
@@ -92,6 +95,32 @@ def by_patient(
         counted = f"{_right(scores)} of {scores['n_patients']}"
         rows.append({"name": called[model], "right": counted} | cells)
     return rows
+
+
+def columns(test: Scores) -> tuple[str, ...]:
+    """Return the metrics of the headline table, the most important first.
+
+    Args:
+        test: scores of any classifier on the test part.
+    """
+    return COLUMNS_RARE if _rare(test) else COLUMNS
+
+
+def rare_class(test: Scores) -> list[str]:
+    """Say why the headline table leads with other metrics, if a class is rare.
+
+    Args:
+        test: scores of any classifier on the test part.
+    """
+    found = _rare(test)
+    if found is None:
+        return []
+    name, count = found
+    return [
+        f"“{name}” is rare ({count} of {test['n_pictures']} test groups), so the table "
+        "leads with balanced accuracy and ROC AUC: accuracy would be high even if no "
+        f"picture were called “{name}”."
+    ]
 
 
 def side_by_side(scores: Mapping[str, Scores], called: Mapping[str, str]) -> str:
@@ -241,6 +270,17 @@ def plain(text: str) -> str:
     """Escape a name for Markdown: one line, no markup, no HTML."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(r"([\\`*_{}\[\]()<>#|!&])", r"\\\1", line).replace("\\<", "&lt;")
+
+
+def _rare(test: Scores) -> tuple[str, int] | None:
+    """Return the name and the number of test groups of a rare class; None if none is.
+
+    A class without a test group is not rare: balanced accuracy is then undefined.
+    """
+    yes = int(test["tp"] or 0) + int(test["fn"] or 0)
+    no = int(test["tn"] or 0) + int(test["fp"] or 0)
+    count, name = min(zip((no, yes), CLASSES, strict=True))
+    return (name, count) if 0 < count < RARE * (no + yes) else None
 
 
 def _right(test: Scores) -> int:

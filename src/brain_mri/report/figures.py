@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brain_mri.evidence import curves
+from brain_mri.evidence import curves, labels
 from brain_mri.files.names import CLASSES
 from brain_mri.files.writing import writing
 
@@ -33,23 +33,26 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def intervals(
-    scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
+    scores: Mapping[str, Mapping[str, float | None]],
+    names: Mapping[str, str],
+    first: str = "accuracy",
 ) -> Figure:
-    """Draw accuracy and ROC AUC of every classifier with its 95 % interval.
+    """Draw a metric and ROC AUC of every classifier with their 95 % intervals.
 
     Args:
-        scores: for each classifier, accuracy and roc_auc with their _low and _high; a
-            value that is None is shown as undefined, limits that are None are left out.
+        scores: for each classifier, both metrics with their _low and _high; a value
+            that is None is shown as undefined, limits that are None are left out.
         names: the display name of each classifier.
+        first: the metric beside ROC AUC, accuracy or balanced_accuracy.
     """
     figure, axes = plt.subplots(
         1, 2, figsize=(9, 1 + 0.45 * len(scores)), layout="constrained", sharey=True
     )
-    for axis, metric in zip(axes, ("accuracy", "roc_auc"), strict=True):
+    for axis, metric in zip(axes, (first, "roc_auc"), strict=True):
         for place, (model, values) in enumerate(scores.items()):
             _interval(axis, place, model, metric, values)
         axis.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
-        axis.set(xlim=(-0.02, 1.02), xlabel=metric.replace("roc_auc", "ROC AUC"))
+        axis.set(xlim=(-0.02, 1.02), xlabel=labels.METRICS[metric])
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(scores)), [names[model] for model in scores])
     axes[0].set_ylim(len(scores) - 0.5, -0.5)

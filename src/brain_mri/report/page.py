@@ -31,7 +31,7 @@ TEMPLATES = {
     "data-card.md": "data-card.md.j2",
 }
 ALTS = {
-    "intervals": "Accuracy and ROC AUC of both networks and the null baselines, each "
+    "intervals": "{first} and ROC AUC of both networks and the null baselines, each "
     "with its 95 % interval; the table above holds the numbers",
     "training": "Loss and accuracy of both networks against the epoch",
     "confusion": "Confusion matrices of both networks; the table holds the counts",
@@ -52,7 +52,7 @@ def charts(results: Results) -> dict[str, Figure]:
     recalls = {m: curves.pr_points(table) for m, table in tests.items()}
     bins = {m: curves.calibration(table) for m, table in tests.items()}
     return {
-        "intervals": figures.intervals(scores, names),
+        "intervals": figures.intervals(scores, names, results.columns[0]),
         "training": figures.training(histories, names),
         "confusion": figures.confusions(own, names),
         "roc": figures.roc(points, names),
@@ -72,6 +72,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
     notes = wording.limits(compared["vgg_weights"], results.drawn)
     notes += wording.two_thresholds(results.parameters["evaluate"]["threshold"])
     rejected = results.manifest[~results.manifest["accepted"]]
+    first = labels.METRICS[results.columns[0]].capitalize()
     return {
         "comparison": compared,
         "champion": results.champion,
@@ -79,6 +80,8 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "notes": notes,
         "limits": wording.LIMITS,
         "headline": wording.headline(scores, names),
+        "columns": {metric: labels.METRICS[metric] for metric in results.columns},
+        "rare": wording.rare_class(scores["scratch"]),
         "blind": wording.blind(compared, scores, names),
         "one_answer": wording.one_answer(scores, names),
         "unbeaten": wording.unbeaten(compared, names),
@@ -99,7 +102,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "conflicts": groups.conflicts(results.manifest),
         "galleries": gallery_rows(results),
         "charts": {
-            name: {"src": pictures.data_uri(png), "alt": ALTS[name]}
+            name: {"src": pictures.data_uri(png), "alt": ALTS[name].format(first=first)}
             for name, png in pngs.items()
         },
         "statistics": statistics_rows(results),

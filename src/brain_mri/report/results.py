@@ -57,6 +57,11 @@ class Results:
         """Metrics of the test part of both networks, then of the null baselines."""
         return scoring.from_statistics(self.statistics)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The metrics of the headline table."""
+        return wording.columns(self.scores["scratch"])
+
     @cached_property
     def names(self) -> dict[str, str]:
         """The display name of every classifier."""
