@@ -148,7 +148,7 @@ def test_a_rare_class_changes_what_the_headline_table_leads_with(results, tmp_pa
     usual = ["Right", "Accuracy", "Sensitivity", "Specificity", "ROC AUC"]
     assert headings(page) == usual
     for text in (page, summary):
-        assert "is rare (" not in text
+        assert "so the table leads with" not in text
 
     tested = observations.read(results.metrics / "vgg_predictions.csv")
     one = tested.loc[tested["part"] == "test", "group"].min()

@@ -38,6 +38,7 @@ def restore_prior(model: keras.Model, y_true: npt.NDArray[np.int64]) -> None:
     By Bayes' theorem log(n_yes / n_no) is missing in each logit, and is added to the
     bias of the last layer: "prior correction" of King & Zeng 2001, Political Analysis
     9(2):137-163; Saerens, Latinne & Decaestecker 2002, doi:10.1162/089976602753284446.
+    The order with `vgg16_head.fold`, which changes the first layer alone, is free.
 
     Args:
         model: its last layer is `tumour`, Dense with a sigmoid.
