@@ -66,13 +66,13 @@ def test_the_headline_counts_and_marks_the_null_baselines():
         (0, 0, 2, 4, None),  # without a tumour nothing but accuracy is defined
     ],
 )
-def test_a_class_below_a_fifth_of_the_groups_changes_the_lead(tp, fn, fp, tn, rare):
+def test_a_class_below_a_fifth_of_the_pictures_changes_the_lead(tp, fn, fp, tn, rare):
     test = TEST | {
         "tp": tp,
         "fn": fn,
         "fp": fp,
         "tn": tn,
-        "n_groups": tp + fn + fp + tn,
+        "n_pictures": tp + fn + fp + tn,
     }
     said = wording.rare_class(test)
     (row,) = wording.headline({"scratch": test}, NAMES)

@@ -151,10 +151,10 @@ def test_a_rare_class_changes_what_the_headline_table_leads_with(results, tmp_pa
         assert "so the table leads with" not in text
 
     tested = observations.read(results.metrics / "vgg_predictions.csv")
-    one = tested.loc[tested["part"] == "test", "group"].min()
+    one = tested.loc[tested["part"] == "test", "picture"].min()
     repredict(
         results.metrics,
-        lambda table: table.assign(y_true=(table["group"] == one).astype(int)),
+        lambda table: table.assign(y_true=(table["picture"] == one).astype(int)),
     )
     again = Results(results.dataset, results.data, results.metrics, results.parameters)
     page, summary = written(again, tmp_path)
@@ -164,7 +164,7 @@ def test_a_rare_class_changes_what_the_headline_table_leads_with(results, tmp_pa
         summary
     )
     for text in (page, summary):
-        assert "“yes” is rare (1 of 6 test groups), so the table leads with" in text
+        assert "“yes” is rare (1 of 6 test pictures), so the table leads with" in text
     assert "Balanced accuracy and ROC AUC of both networks" in page
     row = wording.headline(again.scores, again.names)[0]
     cells = [row[key] for key in ("right", *again.columns)]

@@ -15,7 +15,7 @@ from brain_mri.files.predictions import VERDICT_THRESHOLD
 Scores = Mapping[str, float | int | None]
 
 DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
-RARE = 0.2  # a convention: with a smaller share of test groups a class is called rare
+RARE = 0.2  # a convention: with a smaller share of test pictures a class is called rare
 # Columns of the headline table; the chart beside it shows the first and ROC AUC.
 COLUMNS = ("accuracy", "sensitivity", "specificity", "roc_auc")
 COLUMNS_RARE = ("balanced_accuracy", "roc_auc", "sensitivity", "specificity")
@@ -117,9 +117,10 @@ def rare_class(test: Scores) -> list[str]:
         return []
     name, count = found
     return [
-        f"“{name}” is rare ({count} of {test['n_pictures']} test groups), so the table "
-        "leads with balanced accuracy and ROC AUC: accuracy would be high even if no "
-        f"picture were called “{name}”."
+        f"“{name}” is rare ({count} of {test['n_pictures']} test pictures), so the "
+        "table leads with balanced accuracy and ROC AUC: accuracy would be high even if "
+        "no "
+        f"picture were called “{name}”. The verdict still compares accuracy."
     ]
 
 
@@ -273,7 +274,7 @@ def plain(text: str) -> str:
 
 
 def _rare(test: Scores) -> tuple[str, int] | None:
-    """Return the name and the number of test groups of a rare class; None if none is.
+    """Return the name and the number of test pictures of a rare class; None if none is.
 
     A class without a test group is not rare: balanced accuracy is then undefined.
     """
