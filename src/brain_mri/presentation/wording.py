@@ -93,7 +93,7 @@ def by_patient(
         metrics = ("accuracy", "sensitivity", "specificity")
         cells = {metric: with_interval(scores, metric) for metric in metrics}
         counted = f"{_right(scores)} of {scores['n_patients']}"
-        rows.append({"name": called[model], "right": counted} | cells)
+        rows.append({"name": called[model], "right": counted, **cells})
     return rows
 
 
@@ -118,9 +118,8 @@ def rare_class(test: Scores) -> list[str]:
     name, count = found
     return [
         f"“{name}” is rare ({count} of {test['n_pictures']} test pictures), so the "
-        "table leads with balanced accuracy and ROC AUC: accuracy would be high even if "
-        "no "
-        f"picture were called “{name}”. The verdict still compares accuracy."
+        "table leads with balanced accuracy and ROC AUC: accuracy would be high even "
+        f"if no picture were called “{name}”. The verdict still compares accuracy."
     ]
 
 
