@@ -66,6 +66,21 @@ def test_three_groups_of_each_class_are_enough():
         assert set(part[table["y_true"] == label]) == {"train", "val", "test"}
 
 
+def test_patients_of_one_to_fifty_pictures_fill_the_parts_by_pictures():
+    sizes = [1] * 40 + [2, 3, 5, 8, 13, 50] * 4
+    patient = np.repeat([f"{i:03x}" for i in range(len(sizes))], sizes)
+    y_true = np.random.default_rng(0).integers(0, 2, len(patient))  # of both classes
+    table = of_patients({"patient": patient, "y_true": y_true})
+    part = splitting.assign_parts(table, {}, **SIZES, seed=0)
+    assert splitting.shared_patients(table["patient"], part) == 0
+    share = pd.Series(part).value_counts(normalize=True)
+    assert share["test"] == pytest.approx(SIZES["test_size"], abs=0.1)
+    # a copy of a picture weighs nothing
+    copied = pd.concat([table, table.head(30)])
+    again = splitting.assign_parts(copied, {}, **SIZES, seed=0)
+    assert (again[: len(table)] == part).all()
+
+
 def test_two_groups_of_a_class_are_too_few():
     table = of_patients({"patient": list("abcde"), "y_true": [0, 0, 0, 1, 1]})
     with pytest.raises(InputError, match="'yes' has 2 distinct pictures or patients"):

@@ -31,6 +31,7 @@ from pydicom.uid import (
 )
 
 from brain_mri.dataset import auditing
+from brain_mri.files import values
 from brain_mri.imaging import decoding, dicom
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
@@ -490,7 +491,7 @@ def secrets_of(patient):
 
 
 def write_dicom_set(folder):
-    """Write 40 slices, three of each patient, each patient within one class.
+    """Write 40 slices of patients with up to three, the first of both classes.
 
     Returns each file's patient. Two more files are damaged, so that reasons are
     written, and two have a sign in an identifier that pydicom warns of.
@@ -498,7 +499,7 @@ def write_dicom_set(folder):
     patient_of = {}
     for i in range(SLICES):
         label = "yes" if i % 2 else "no"
-        patient = f"{label}{i // 2 // A_PATIENT}"
+        patient = f"{label}{i // 2 // A_PATIENT}" if i > 2 else "both"
         elements = secrets_of(patient)
         if i < 2:
             elements |= {"SpecificCharacterSet": SECRETS["PatientID"]}
@@ -555,6 +556,27 @@ def test_dicom_goes_through_to_a_report(walked):
     page = (folder / "reports" / "index.html").read_text()
     assert "s00.dcm" in page  # shown before and after its crop
     assert "Traceback" not in told
+
+
+def test_pictures_of_patients_are_counted_by_patient_too(walked):
+    folder, patients, _ = walked
+    counts = values.read(folder / "metrics" / "audit_counts.csv")
+    assert (counts["pictures"], counts["patients"]) == (
+        SLICES,
+        len({*patients.values()}),
+    )
+    assert counts["patients_across_classes"] == 1
+    assert counts["label_conflicts"] == 0
+    compared = values.read(folder / "metrics" / "comparison.csv")
+    n, patients = compared["n_pictures"], compared["n_patients"]
+    assert patients < n
+    by_patient = compared["by_patient"]["vgg"]
+    assert by_patient["n_patients"] == patients
+    assert sum(by_patient[key] for key in ("tp", "fp", "fn", "tn")) == patients
+    page = (folder / "reports" / "index.html").read_text()
+    assert f"{n} pictures ({n} images) of {patients} patients" in page
+    assert "The number of pictures alone, without a network" in page
+    assert "McNemar’s test is left out" in page
 
 
 def test_no_patient_straddles_two_parts(walked):
