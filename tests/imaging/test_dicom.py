@@ -31,7 +31,7 @@ from pydicom.uid import (
 )
 
 from brain_mri.dataset import auditing
-from brain_mri.files import values
+from brain_mri.files.values import read as read_values
 from brain_mri.imaging import decoding, dicom
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
@@ -560,14 +560,14 @@ def test_dicom_goes_through_to_a_report(walked):
 
 def test_pictures_of_patients_are_counted_by_patient_too(walked):
     folder, patients, _ = walked
-    counts = values.read(folder / "metrics" / "audit_counts.csv")
+    counts = read_values(folder / "metrics" / "audit_counts.csv")
     assert (counts["pictures"], counts["patients"]) == (
         SLICES,
         len({*patients.values()}),
     )
     assert counts["patients_across_classes"] == 1
     assert counts["label_conflicts"] == 0
-    compared = values.read(folder / "metrics" / "comparison.csv")
+    compared = read_values(folder / "metrics" / "comparison.csv")
     n, patients = compared["n_pictures"], compared["n_patients"]
     assert patients < n
     by_patient = compared["by_patient"]["vgg"]
