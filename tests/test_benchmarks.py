@@ -95,9 +95,9 @@ def test_same_seed_same_tables_other_seed_others(monkeypatch):
     assert first != other
 
 
-def wald(successes, n):
+def wald(successes, n, quantile=intervals.Z):
     p = np.asarray(successes) / np.asarray(n)
-    half = intervals.Z * np.sqrt(p * (1 - p) / n)
+    half = quantile * np.sqrt(p * (1 - p) / n)
     return p - half, p + half
 
 

@@ -82,7 +82,7 @@ def test_limits_agree_with_statsmodels_each_with_its_own_denominator():
 
 def test_limits_stand_beside_what_has_an_interval():
     names = [name for name in scoring.score(random_part(), 0.5) if "_" in name]
-    bounded = ("accuracy", "sensitivity", "specificity", "roc_auc")
+    bounded = (*scoring.PROPORTIONS, "roc_auc")
     bounded += ("balanced_accuracy", "f1", "average_precision", "brier")
     ends = {f"{name}_{end}" for name in bounded for end in ("low", "high")}
     assert {name for name in names if name.endswith(("_low", "_high"))} == ends
@@ -148,9 +148,9 @@ def test_scores_come_back_from_the_statistics(tmp_path):
 
 
 # Of three images of one class, none called a tumour: too few for a Brier's interval.
-NEVER = {"ppv", "brier_low", "brier_high"} | {
+NEVER = {"brier_low", "brier_high"} | {
     f"{name}{end}"
-    for name in ("balanced_accuracy", "roc_auc", "average_precision")
+    for name in ("ppv", "balanced_accuracy", "roc_auc", "average_precision")
     for end in ("", "_low", "_high")
 }
 UNDEFINED = {
