@@ -1,19 +1,45 @@
 """Measure which altered copies the audit joins, and whether it joins different heads.
 
     python benchmarks/copies.py --out copies.csv
-    python benchmarks/copies.py /path/to/images --out copies.csv
+    python benchmarks/copies.py --folder /path/to/images --out copies.csv
+    python benchmarks/copies.py --cost 300 1000 3000
 
-Phantoms of seeds 4 and 5 are drawn, or every sixth image of a folder is taken. Each
-gets one altered copy of every kind below.
+The first two take 40 pictures, alter each in every way below, and look for the copy
+among 300 phantoms, or all images of the folder. `before` is the method of earlier
+versions: a perceptual hash alone proposes, SIFT of the picture as it is confirms.
+`--cost` searches sets of phantoms with their own copies for time, memory and errors.
 """
 
+import argparse
 import io
-from collections.abc import Callable
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from PIL import Image
+
+from brain_mri.dataset.candidates import fingerprint, propose
+from brain_mri.dataset.descriptions import COARSE, FINE, Features, describe
+from brain_mri.dataset.duplicates import (
+    MIN_FINE,
+    confirm,
+    duplicate_pairs,
+    group_labels,
+    inliers,
+)
+from brain_mri.dataset.listing import list_files
+from brain_mri.imaging.decoding import decode
+from brain_mri.phantoms import phantom_file, source_index
+from brain_mri.progress import map_threads
+
+POSITIVES = 0.48  # share of phantoms with a tumour, as in params.yaml
+ALTERED = 40  # pictures that get altered copies
+MAX_HAMMING = 10  # bits, of earlier versions
 
 Grey = npt.NDArray[np.uint8]
 Change = Callable[[Grey], Grey]
@@ -146,3 +172,147 @@ KINDS: dict[str, Change] = {
     "gamma 1.6, turned 5°": both(gamma(1.6), turned(5)),
     "blurred 2 px, mirrored": both(blurred(2), mirror),
 }
+
+
+class Pictures:
+    """Hold pictures' hashes and features in memory; like `Descriptions`."""
+
+    def __init__(self, pictures: Sequence[Grey]) -> None:
+        found = map_threads(look, pictures, "describe")
+        self.hashes = np.stack([hashes for hashes, _, _ in found])
+        self._fine = [fine for _, fine, _ in found]
+        self._coarse = [coarse for _, _, coarse in found]
+
+    def __add__(self, other: "Pictures") -> "Pictures":
+        both = Pictures.__new__(Pictures)
+        both.hashes = np.concatenate([self.hashes, other.hashes])
+        both._fine = self._fine + other._fine
+        both._coarse = self._coarse + other._coarse
+        return both
+
+    @property
+    def count(self) -> int:
+        return len(self._fine)
+
+    def fine(self, i: int) -> Features:
+        return self._fine[i]
+
+    def coarse(self, i: int) -> Features:
+        return self._coarse[i]
+
+
+def look(grey: Grey) -> tuple[npt.NDArray[np.uint64], Features, Features]:
+    return fingerprint(grey), describe(grey, FINE), describe(grey, COARSE)
+
+
+def phantom(index: int, seed: int) -> Grey:
+    content = phantom_file(index, positives=POSITIVES, seed=seed)[1]
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB").convert("L"))
+
+
+def heads(seed: int, count: int) -> list[Grey]:
+    """Draw different heads: phantoms that repeat no other."""
+    indices = range(2 * count)
+    own = [i for i in indices if source_index(i, positives=POSITIVES, seed=seed) == i]
+    return map_threads(lambda i: phantom(i, seed), own[:count], "draw")
+
+
+def before(pool: Pictures, copies: Pictures, places: Sequence[int]) -> tuple[int, int]:
+    """Count the copies that earlier versions proposed and joined."""
+    proposed = joined = 0
+    for copy, place in enumerate(places):
+        bits = np.bitwise_count(pool.hashes[place] ^ copies.hashes[copy])
+        if (bits <= MAX_HAMMING).any():
+            proposed += 1
+            joined += inliers(pool.fine(place), copies.fine(copy)) >= MIN_FINE
+    return proposed, joined
+
+
+def now(
+    pool: Pictures, copies: Pictures, places: Sequence[int]
+) -> tuple[int, int, set[tuple[int, int]]]:
+    """Count the copies proposed and joined, and list copies joined to other pictures.
+
+    A copy is joined if both are in one group with the rest of the pool, as the split
+    sees them; here it must be joined directly.
+    """
+    everything = pool + copies
+    candidates = propose(everything.hashes, everything)
+    # pairs within the pool are the same for every kind
+    candidates = candidates[candidates[:, 1] >= pool.count]
+    yes = confirm(candidates, everything)
+    own = {(place, pool.count + copy) for copy, place in enumerate(places)}
+    pairs = {(i, j) for i, j in candidates[yes, :2].tolist()}
+    seen = {(i, j) for i, j in candidates[:, :2].tolist()}
+    to_pool = {(i, places[j - pool.count]) for i, j in pairs - own if i < pool.count}
+    return len(own & seen), len(own & pairs), to_pool
+
+
+def table(pictures: Sequence[Grey], places: Sequence[int]) -> pd.DataFrame:
+    """Measure every kind; `places` are those of the pictures to alter."""
+    pool = Pictures(pictures)
+    rows, others = [], set()
+    for kind, change in KINDS.items():
+        altered = map_threads(lambda i, c=change: c(pictures[i]), places, "alter")
+        copies = Pictures(altered)
+        was_proposed, was_joined = before(pool, copies, places)
+        proposed, joined, other = now(pool, copies, places)
+        others |= other
+        rows.append((kind, len(places), was_proposed, was_joined, proposed, joined))
+        print(*rows[-1], sep=" | ", flush=True)
+    print("copies joined to another picture than their own:", sorted(others) or "none")
+    names = ("before_proposed", "before_joined", "proposed", "joined")
+    return pd.DataFrame(rows, columns=["kind", "copies", *names])
+
+
+def cost(count: int, seed: int) -> None:
+    """Search a set of phantoms with the generator's own copies; print one line."""
+    pictures = map_threads(lambda i: phantom(i, seed), range(count), "draw")
+    hashes = np.stack(map_threads(fingerprint, pictures, "hash"))
+    start = time.perf_counter()
+    names = [str(i) for i in range(count)]
+    pairs = duplicate_pairs(names, hashes, lambda i: pictures[i])
+    seconds = time.perf_counter() - start
+    truth = np.array(
+        [source_index(i, positives=POSITIVES, seed=seed) for i in range(count)]
+    )
+    false = int((truth[pairs[:, 0]] != truth[pairs[:, 1]]).sum())
+    found = group_labels(count, pairs)
+    missed = int((found != found[truth]).sum())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{count} phantoms: {seconds:.0f} s, {len(pairs)} pairs, {false} false, "
+        f"{missed} of {int((truth != np.arange(count)).sum())} retakes missed, "
+        f"peak {peak:.0f} MB with {sum(p.nbytes for p in pictures) / 1e6:.0f} MB pixels"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--folder", type=Path, help="images to use in place of phantoms"
+    )
+    parser.add_argument("--offset", type=int, default=3, help="first of every sixth")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5])
+    parser.add_argument("--out", type=Path, help="write the table as CSV")
+    parser.add_argument("--cost", type=int, nargs="+", help="sizes of phantom sets")
+    arguments = parser.parse_args()
+    if arguments.cost:
+        for count in arguments.cost:
+            cost(count, arguments.seeds[0])
+        return
+    if arguments.folder:
+        files = list_files(arguments.folder)
+        pictures = [decode(arguments.folder / file).grey for file in files]
+        places = [*range(arguments.offset, len(files), 6)][:ALTERED]
+    else:
+        each = 300 // len(arguments.seeds)
+        pictures = [head for seed in arguments.seeds for head in heads(seed, each)]
+        places = np.linspace(0, len(pictures) - 1, ALTERED).astype(int).tolist()
+    found = table(pictures, places)
+    if arguments.out:
+        found.to_csv(arguments.out, index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ MARGIN_SPAN = 32
 VARIANTS = [*product((False, True), repeat=2)]  # mirrored, negative
 NEAREST = 8  # pictures that each method proposes for each
 WORDS = 1024  # of one variant; the vocabulary holds them in all four
+SHARE = 8  # at least so many descriptors for a word, or no two pictures share one
 BLOCK_ROWS = 256  # rows of the similarity matrix held at once
 
 
@@ -148,7 +149,7 @@ def vocabulary(descriptions: Descriptions) -> npt.NDArray[np.float32]:
     lengths = [len(descriptions.coarse(i).points) for i in range(descriptions.count)]
     ends = np.cumsum([0, *lengths])
     drawn = np.random.default_rng(0).choice(
-        ends[-1], min(WORDS, ends[-1]), replace=False
+        ends[-1], min(WORDS, -(-ends[-1] // SHARE)), replace=False
     )
     words = np.empty((len(drawn), 128), np.uint8)
     owners = np.searchsorted(ends, drawn, side="right") - 1

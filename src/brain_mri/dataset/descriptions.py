@@ -5,6 +5,7 @@ doi:10.1023/B:VISI.0000029664.99615.94). It does not depend on turn and scale. A
 is described at two sizes: the small one survives blur and shrinking.
 """
 
+import os
 import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
@@ -63,14 +64,17 @@ class Descriptions:
     """Hold the features of many pictures in a temporary file, which the system frees.
 
     Args:
-        count: number of pictures.
+        count: number of pictures, at least one.
         load: gives picture `i`, uint8 (height, width); called once for each picture,
             on several threads.
     """
 
     def __init__(self, count: int, load: Callable[[int], Grey]) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as self
-        self._rows = np.memmap(self._file, _RECORD, "w+", shape=max(count, 1))
+        if hasattr(os, "posix_fallocate"):
+            # A full disk is an OSError here; in a mapped file it would kill the process.
+            os.posix_fallocate(self._file.fileno(), 0, count * _RECORD.itemsize)
+        self._rows = np.memmap(self._file, _RECORD, "r+", shape=count)
         self.count = count
         map_threads(lambda i: self._add(i, load(i)), range(count), "describe")
 

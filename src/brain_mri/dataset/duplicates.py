@@ -56,7 +56,7 @@ def duplicate_pairs(
     with threadpool_limits(1, user_api="blas"):  # our own threads fill the cores
         descriptions = Descriptions(len(distinct), lambda i: load(int(distinct[i])))
         candidates = propose(fingerprints[distinct], descriptions)
-        same = _compare(candidates, descriptions)
+        same = confirm(candidates, descriptions)
     return _spread(np.unique(candidates[same, :2], axis=0), copies)
 
 
@@ -82,7 +82,7 @@ def inliers(a: Features, b: Features, px: float = FINE_PX) -> int:
     return 0 if mask is None else int(mask.sum())
 
 
-def _compare(
+def confirm(
     candidates: npt.NDArray[np.intp], descriptions: Descriptions
 ) -> npt.NDArray[np.bool_]:
     """Return for each candidate (m, 3), sorted, whether the features match."""
