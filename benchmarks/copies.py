@@ -30,10 +30,11 @@ from brain_mri.dataset.duplicates import (
     confirm,
     duplicate_pairs,
     group_labels,
-    inliers,
+    match,
 )
 from brain_mri.dataset.listing import list_files
 from brain_mri.imaging.decoding import decode
+from brain_mri.imaging.resizing import longest_side
 from brain_mri.phantoms import phantom_file, source_index
 from brain_mri.progress import map_threads
 
@@ -179,15 +180,17 @@ class Pictures:
 
     def __init__(self, pictures: Sequence[Grey]) -> None:
         found = map_threads(look, pictures, "describe")
-        self.hashes = np.stack([hashes for hashes, _, _ in found])
-        self._fine = [fine for _, fine, _ in found]
-        self._coarse = [coarse for _, _, coarse in found]
+        hashes, self._fine, self._coarse, self._small = map(
+            list, zip(*found, strict=True)
+        )
+        self.hashes = np.stack(hashes)
 
     def __add__(self, other: "Pictures") -> "Pictures":
         both = Pictures.__new__(Pictures)
         both.hashes = np.concatenate([self.hashes, other.hashes])
         both._fine = self._fine + other._fine
         both._coarse = self._coarse + other._coarse
+        both._small = self._small + other._small
         return both
 
     @property
@@ -200,9 +203,14 @@ class Pictures:
     def coarse(self, i: int) -> Features:
         return self._coarse[i]
 
+    def picture(self, i: int) -> Grey:
+        return self._small[i]
 
-def look(grey: Grey) -> tuple[npt.NDArray[np.uint64], Features, Features]:
-    return fingerprint(grey), describe(grey, FINE), describe(grey, COARSE)
+
+def look(grey: Grey) -> tuple[npt.NDArray[np.uint64], Features, Features, Grey]:
+    """Describe a picture as the audit does."""
+    small = longest_side(grey, COARSE.side)
+    return fingerprint(grey), describe(grey, FINE), describe(grey, COARSE), small
 
 
 def phantom(index: int, seed: int) -> Grey:
@@ -224,18 +232,15 @@ def before(pool: Pictures, copies: Pictures, places: Sequence[int]) -> tuple[int
         bits = np.bitwise_count(pool.hashes[place] ^ copies.hashes[copy])
         if (bits <= MAX_HAMMING).any():
             proposed += 1
-            joined += inliers(pool.fine(place), copies.fine(copy)) >= MIN_FINE
+            count, _ = match(pool.fine(place), copies.fine(copy))
+            joined += count >= MIN_FINE
     return proposed, joined
 
 
 def now(
     pool: Pictures, copies: Pictures, places: Sequence[int]
 ) -> tuple[int, int, set[tuple[int, int]]]:
-    """Count the copies proposed and joined, and list copies joined to other pictures.
-
-    A copy is joined if both are in one group with the rest of the pool, as the split
-    sees them; here it must be joined directly.
-    """
+    """Count the copies proposed and joined; list the pairs of other pictures joined."""
     everything = pool + copies
     candidates = propose(everything.hashes, everything)
     # pairs within the pool are the same for every kind

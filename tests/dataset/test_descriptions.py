@@ -17,6 +17,7 @@ from brain_mri.dataset.descriptions import (
     unit,
     variant,
 )
+from brain_mri.imaging.resizing import longest_side
 
 Grey = npt.NDArray[np.uint8]
 
@@ -79,6 +80,7 @@ def test_descriptions_give_back_what_describe_finds() -> None:
     pictures = [blobs(0), np.zeros((30, 30), np.uint8), blobs(1)]
     held = Descriptions(3, lambda i: pictures[i])
     for i, picture in enumerate(pictures):
+        np.testing.assert_array_equal(held.picture(i), longest_side(picture, 100))
         for found, size in ((held.fine(i), FINE), (held.coarse(i), COARSE)):
             for mine, expected in zip(found, describe(picture, size), strict=True):
                 np.testing.assert_array_equal(mine, expected)

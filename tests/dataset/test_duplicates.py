@@ -11,10 +11,12 @@ from PIL import Image
 from brain_mri.dataset.candidates import fingerprint
 from brain_mri.dataset.descriptions import Features
 from brain_mri.dataset.duplicates import (
+    MIN_CORRELATION,
     MIN_FINE,
+    correlation,
     duplicate_pairs,
     group_labels,
-    inliers,
+    match,
 )
 
 Grey = npt.NDArray[np.uint8]
@@ -99,7 +101,7 @@ def test_many_points_near_one_are_no_match() -> None:
     one = np.clip(descriptors[0] + rng.integers(0, 3, (100, 128)), 0, 255)
     points = rng.random((100, 2)).astype(np.float32) * 300
     crowd = Features(points, one.astype(np.uint8), 300)
-    assert inliers(crowd, Features(points, descriptors, 300)) == 0
+    assert match(crowd, Features(points, descriptors, 300))[0] == 0
 
 
 def test_inliers_count_a_similarity_and_not_a_scramble() -> None:
@@ -108,9 +110,26 @@ def test_inliers_count_a_similarity_and_not_a_scramble() -> None:
     descriptors = rng.integers(0, 200, (100, 128)).astype(np.uint8)
     turn = np.array([[0.0, -0.5], [0.5, 0.0]], np.float32)
     here = Features(points, descriptors, 300)
-    assert inliers(here, Features(points @ turn + 20, descriptors, 300)) == 100
+    count, found = match(here, Features(points @ turn + 20, descriptors, 300))
+    assert count == 100
+    np.testing.assert_allclose(found[:, :2], turn.T, atol=1e-3)
+    np.testing.assert_allclose(found[:, 2], 20, atol=0.1)
     scrambled = points[rng.permutation(100)]
-    assert inliers(here, Features(scrambled, descriptors, 300)) < MIN_FINE
+    assert match(here, Features(scrambled, descriptors, 300))[0] < MIN_FINE
+
+
+def test_correlation_sees_details_where_two_pictures_overlap() -> None:
+    small = cv2.resize(head(0), (100, 100), interpolation=cv2.INTER_AREA)
+    stay = np.eye(2, 3)
+    assert correlation(small, small, stay) == pytest.approx(1)
+    assert correlation(255 - small, small, stay) == pytest.approx(-1)
+    assert correlation((small // 2 + 90).astype(np.uint8), small, stay) > 0.98
+    other = cv2.resize(head(1), (100, 100), interpolation=cv2.INTER_AREA)
+    assert correlation(other, small, stay) < MIN_CORRELATION
+    moved = np.array([[1.0, 0, 20], [0, 1, 10]])
+    assert correlation(small[10:, 20:], small, moved) > 0.98
+    assert correlation(small, small, np.array([[1.0, 0, 80], [0, 1, 0]])) == 0
+    assert correlation(np.zeros_like(small), small, stay) == 0
 
 
 def test_identical_pixels_are_pairs_without_being_read() -> None:

@@ -22,13 +22,20 @@ Grey = npt.NDArray[np.uint8]
 
 MAX_RATIO = 0.8  # Lowe's ratio test, in SIFT's paper
 
-# RANSAC's largest distance of two matched points, in px; 3 is OpenCV's default.
+# RANSAC's largest distance of two matched points, in px; 3 is OpenCV's default. The
+# small picture has a third of the pixels a side.
 FINE_PX = 3.0
-COARSE_PX = 1.5
+COARSE_PX = 1.0
 
-# Inliers that make two pictures copies, at either size.
+# Two pictures are copies if so many points match in the large ones, or if a few match
+# in the small ones and the small ones, laid over each other, are alike.
 MIN_FINE = 30
-MIN_COARSE = 14
+MIN_COARSE = 8
+MIN_CORRELATION = 0.8
+
+# Correlation ignores shades and noise: only details between these two blurs count.
+DETAIL = (1.5, 5.0)  # px, standard deviations
+MIN_OVERLAP = 0.3  # of the small picture
 
 
 def duplicate_pairs(
@@ -68,31 +75,62 @@ def group_labels(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
     return labels
 
 
-def inliers(a: Features, b: Features, px: float = FINE_PX) -> int:
-    """Count the mutual matches that one similarity transform (RANSAC) explains."""
+def match(
+    a: Features, b: Features, px: float = FINE_PX
+) -> tuple[int, npt.NDArray[np.float64]]:
+    """Find the similarity transform from a to b that most mutual matches fit.
+
+    Returns:
+        The number of matches that fit within `px` (RANSAC), and the transform (2, 3).
+    """
     source, target = _matches(a.descriptors, b.descriptors)
     if len(source) < MIN_COARSE:
-        return 0
-    _, mask = cv2.estimateAffinePartial2D(
+        return 0, np.eye(2, 3)
+    transform, fits = cv2.estimateAffinePartial2D(
         a.points[source],
         b.points[target],
         method=cv2.RANSAC,
         ransacReprojThreshold=px,
     )
-    return 0 if mask is None else int(mask.sum())
+    if transform is None:
+        return 0, np.eye(2, 3)
+    return int(fits.sum()), np.asarray(transform, np.float64)
+
+
+def correlation(a: Grey, b: Grey, transform: npt.NDArray[np.float64]) -> float:
+    """Return the correlation, -1 to 1, of the details of b and of a laid over it.
+
+    It is 0 if the two overlap in less than 30 % of b.
+    """
+    size = b.shape[::-1]
+    both = cv2.warpAffine(np.ones_like(a), transform, size) > 0
+    if both.mean() < MIN_OVERLAP:
+        return 0.0
+    laid = _details(cv2.warpAffine(a, transform, size))[both]
+    under = _details(b)[both]
+    laid, under = laid - laid.mean(), under - under.mean()
+    length = np.sqrt((laid @ laid) * (under @ under))
+    return float(laid @ under / length) if length else 0.0
 
 
 def confirm(
     candidates: npt.NDArray[np.intp], descriptions: Descriptions
 ) -> npt.NDArray[np.bool_]:
-    """Return for each candidate (m, 3), sorted, whether the features match."""
+    """Return for each candidate (m, 3), sorted, whether both show the same picture."""
 
     def same(i: int, j: int, number: int) -> bool:
-        coarse = variant(descriptions.coarse(i), *VARIANTS[number])
-        if inliers(coarse, descriptions.coarse(j), COARSE_PX) >= MIN_COARSE:
-            return True
-        fine = variant(descriptions.fine(i), *VARIANTS[number])
-        return inliers(fine, descriptions.fine(j), FINE_PX) >= MIN_FINE
+        mirrored, negative = VARIANTS[number]
+        coarse = variant(descriptions.coarse(i), mirrored, negative)
+        count, transform = match(coarse, descriptions.coarse(j), COARSE_PX)
+        if count >= MIN_COARSE:
+            small = descriptions.picture(i)
+            small = small[:, ::-1] if mirrored else small
+            small = 255 - small if negative else np.ascontiguousarray(small)
+            alike = correlation(small, descriptions.picture(j), transform)
+            if alike >= MIN_CORRELATION:
+                return True
+        fine = variant(descriptions.fine(i), mirrored, negative)
+        return match(fine, descriptions.fine(j), FINE_PX)[0] >= MIN_FINE
 
     # One task per image and all its partners, as there may be millions of pairs.
     starts = np.unique(candidates[:, 0], return_index=True)[1]
@@ -101,6 +139,12 @@ def confirm(
         lambda row: [same(*candidate) for candidate in row.tolist()], rows, "compare"
     )
     return np.array(list(chain.from_iterable(answers)), bool)
+
+
+def _details(grey: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    values = np.asarray(grey, np.float32)
+    fine, coarse = (cv2.GaussianBlur(values, (0, 0), sigma) for sigma in DETAIL)
+    return np.asarray(fine - coarse)
 
 
 def _members(place: npt.NDArray[np.intp], count: int) -> Sequence[npt.NDArray[np.intp]]:
