@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from brain_mri.dataset.candidates import fingerprint, propose
 from brain_mri.dataset.descriptions import COARSE, FINE, Features, describe
@@ -314,7 +315,8 @@ def main() -> None:
         each = 300 // len(arguments.seeds)
         pictures = [head for seed in arguments.seeds for head in heads(seed, each)]
         places = np.linspace(0, len(pictures) - 1, ALTERED).astype(int).tolist()
-    found = table(pictures, places)
+    with threadpool_limits(1, user_api="blas"):  # as in the audit
+        found = table(pictures, places)
     if arguments.out:
         found.to_csv(arguments.out, index=False)
 

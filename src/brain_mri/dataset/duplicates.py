@@ -28,10 +28,12 @@ FINE_PX = 3.0
 COARSE_PX = 1.0
 
 # Two pictures are copies if so many points match in the large ones, or if a few match
-# in the small ones and the small ones, laid over each other, are alike.
+# in the small ones and the small ones, laid over each other, are alike. Of 3,986
+# candidates among 340 different phantoms, the most points that match are 13 in the
+# large ones; 11 have 8 points or more in the small ones, and correlate by 0.69 at most.
 MIN_FINE = 30
 MIN_COARSE = 8
-MIN_CORRELATION = 0.8
+MIN_CORRELATION = 0.85
 
 # Correlation ignores shades and noise: only details between these two blurs count.
 DETAIL = (1.5, 5.0)  # px, standard deviations
