@@ -225,3 +225,24 @@ def test_the_truth_of_the_brier_score():
     y_true, scores, _ = alike.scored(20_000, 0.9, 0.0, "shared", "mixed", rng)
     off = (1 / (1 + np.exp(-shift * (scores[0] - shift / 2))) - y_true) ** 2
     assert alike.brier(shift) == pytest.approx(off.mean(), abs=0.002)
+
+
+def test_every_kind_of_copy_differs_from_its_picture_and_is_a_picture():
+    copies = load("copies")
+    picture = copies.phantom(0, 1)
+    for kind, change in copies.KINDS.items():
+        copy = change(picture)
+        assert copy.dtype == np.uint8, kind
+        assert copy.ndim == 2, kind
+        assert not np.array_equal(copy, picture), kind
+
+
+def test_the_table_of_copies_counts_what_each_method_joins(monkeypatch):
+    copies = load("copies")
+    kinds = {kind: copies.KINDS[kind] for kind in ("mirrored", "gamma 0.6")}
+    monkeypatch.setattr(copies, "KINDS", kinds)
+    found = copies.table(copies.heads(1, 6), [0, 3])
+    assert found.to_numpy().tolist() == [
+        ["mirrored", 2, 0, 0, 2, 2],
+        ["gamma 0.6", 2, 2, 2, 2, 2],
+    ]

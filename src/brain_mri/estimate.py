@@ -7,10 +7,10 @@ from brain_mri.config import Params
 SIDE = 128  # px, of the crops of the measurements below
 # Seconds on two cores with AVX-512 (docs/performance.md, "What a run costs").
 START = 45.0  # imports of TensorFlow, report
-PER_IMAGE = 0.05  # audit, crop, evaluation
+PER_IMAGE = 0.1  # audit, crop, evaluation
 PER_VIEW = 0.06  # VGG-16's convolutions, for each training image or variant
 PER_STEP = 0.013  # the CNN, for each view and epoch
-PER_PAIR = 2e-5  # the search for copies compares every image with every other
+PER_PAIR = 1.5e-6  # the search for copies ranks all images for each
 SLOWEST = 3.0  # times as long on two cores with AVX2
 COPIES = 2.0  # a file lies in the workspace and in DVC's cache
 

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import cv2
@@ -18,6 +19,7 @@ from brain_mri.dataset.duplicates import (
     group_labels,
     match,
 )
+from brain_mri.phantoms import phantom_file, source_index
 
 Grey = npt.NDArray[np.uint8]
 
@@ -93,6 +95,18 @@ def test_different_heads_share_no_transform_even_if_all_are_compared() -> None:
     same = np.zeros((6, 2), np.uint64)
     pairs = duplicate_pairs(list("abcdef"), same, lambda i: images[i])
     assert pairs.shape == (0, 2)
+
+
+def test_retakes_of_phantoms_are_joined_and_different_heads_are_not() -> None:
+    def phantom(index: int) -> Grey:
+        content = phantom_file(index, positives=0.5, seed=3)[1]
+        return np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+
+    source = [source_index(index, positives=0.5, seed=3) for index in range(24)]
+    pairs = combinations(range(24), 2)
+    expected = [(i, j) for i, j in pairs if source[i] == source[j]]
+    assert expected
+    assert find([phantom(index) for index in range(24)]) == expected
 
 
 def test_many_points_near_one_are_no_match() -> None:
