@@ -1,7 +1,8 @@
 """Find copies of one picture: resized, cropped, turned, mirrored, negative, and so on.
 
 Visual words and a perceptual hash propose pairs; local features and one similarity
-transform confirm them. What is found and what is missed: docs/method.md, "Copies".
+transform confirm them. What is found and what is missed: docs/method.md, "Copies of one
+picture".
 """
 
 from collections.abc import Callable, Sequence
