@@ -138,9 +138,10 @@ def test_a_shared_patient_fails(folder):
 def test_a_patient_in_both_parts_of_the_predictions_fails(folder, quick):
     path = folder / "metrics" / "scratch_predictions.csv"
     lines = path.read_text().splitlines()
-    image, _, rest = lines[1].split(",", 2)  # of val
+    image, picture, _, rest = lines[1].split(",", 3)  # of val
     patient = lines[-1].split(",")[2]  # of test
-    path.write_text("\n".join([lines[0], f"{image},{patient},{rest}", *lines[2:], ""]))
+    changed = ",".join([image, picture, patient, rest])
+    path.write_text("\n".join([lines[0], changed, *lines[2:], ""]))
     told = f"patient {patient} is in two parts"
     assert told in failures()["results recomputed"]
 
@@ -190,7 +191,7 @@ def test_edited_predictions_are_named(folder, quick):
     path = folder / "metrics" / "vgg_predictions.csv"
     *others, last = path.read_text().splitlines()
     fields = last.split(",")
-    fields[4] = str(1 - float(fields[4]))
+    fields[5] = str(1 - float(fields[5]))
     path.write_text("\n".join([*others, ",".join(fields), ""]))
     failed = failures()
     assert "edited since" in failed["metrics/vgg_predictions.csv"]
@@ -202,7 +203,7 @@ def test_predictions_that_are_no_scores_are_named(folder, quick):
     path = folder / "metrics" / "vgg_predictions.csv"
     *others, last = path.read_text().splitlines()
     fields = last.split(",")
-    fields[4] = "NaN"
+    fields[5] = "NaN"
     path.write_text("\n".join([*others, ",".join(fields), ""]))
     told = f"y_score of {fields[0]}: expected a number from 0 to 1, found 'NaN'"
     assert told in failures()["results recomputed"]

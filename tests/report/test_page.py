@@ -206,9 +206,7 @@ def test_what_was_left_out_or_contradicts_itself_is_named(results, tmp_path):
     lost |= {"reason": "not an image"}
     odd = manifest.index[manifest["label"] == "yes"][0]
     partner = manifest.index[manifest["label"] == "no"][0]
-    ids = manifest.loc[[odd, partner], "image_id"]
-    same = pd.DataFrame([[*ids, "near"]], columns=["first", "second", "kind"])
-    results.__dict__["duplicates"] = same
+    manifest.loc[[odd, partner], "picture"] = manifest.loc[odd, "picture"]
     table = pd.concat([manifest, pd.DataFrame([lost])], ignore_index=True)
     results.__dict__["manifest"] = table.astype({"accepted": bool})
     page, _ = written(results, tmp_path)

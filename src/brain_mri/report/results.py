@@ -73,11 +73,6 @@ class Results:
         return tables.read_csv(self.data / "manifest.csv")
 
     @cached_property
-    def duplicates(self) -> pd.DataFrame:
-        """One row per pair of images that belong together."""
-        return tables.read_csv(self.data / "duplicates.csv")
-
-    @cached_property
     def files(self) -> dict[str, str]:
         """Image id to file name."""
         used = self.manifest[self.manifest["accepted"]]
