@@ -19,7 +19,6 @@ from brain_mri.dataset.descriptions import Descriptions, mirror, negate, unit
 from brain_mri.progress import map_threads
 
 Grey = npt.NDArray[np.uint8]
-Index = npt.NDArray[np.intp]
 Similarity = Callable[[slice, int], npt.NDArray[np.float32]]
 
 # A row or column belongs to the margin if its grey levels span no more than this. JPEG

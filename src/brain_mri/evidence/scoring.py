@@ -24,11 +24,6 @@ PROPORTIONS = {
     "ppv": (("tp",), ("tp", "fp")),
     "npv": (("tn",), ("tn", "fn")),
 }
-BOUNDED = (
-    "accuracy",
-    "sensitivity",
-    "specificity",
-)  # proportions whose limits `score` returns
 # The ten numbers for comparing runs; statistics.csv has all metrics.
 COMPARED = {
     "val": ("accuracy", "roc_auc", "log_loss"),
