@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from brain_mri import cli, pipeline
 from brain_mri.errors import InputError
-from brain_mri.gate import checks
+from brain_mri.gate import checks, git
 
 CHECK = {
     "floors": {"scratch": {"test": {"accuracy": 0}}},
@@ -479,7 +479,7 @@ def test_without_git_it_cannot_be_checked(folder, monkeypatch):
 
 def test_gits_refusal_is_its_own_line(folder):
     with pytest.raises(InputError, match="^git show: fatal: "):
-        checks.git(folder, "show", "HEAD:./nowhere")
+        git.run(folder, "show", "HEAD:./nowhere")
 
 
 # Where it runs

@@ -5,27 +5,19 @@ files itself, because `dvc metrics show` hides null values and skips missing fil
 """
 
 import difflib
-import io
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from brain_mri import config, dvc_lock, pipeline
 from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.evidence.scoring import defined
-from brain_mri.files import tables, values
-from brain_mri.gate import recompute
+from brain_mri.files import tables
+from brain_mri.gate import git, numbers, recompute
+from brain_mri.gate.numbers import Values
 
 METRICS = Path("metrics")
 DIGITS = 6  # as in the results
-
-Values = Mapping[str, Any]  # by `<classifier>.<part>.<metric>` or `<file>.<name>`
 
 
 @dataclass(frozen=True)
@@ -52,80 +44,21 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     params = config.load(root / config.FILE)
     files = pipeline.results(root)
     demanded = params.check
-    git(root, "rev-parse", "--git-dir")
-    commit = None if against is None else revision(root, against)
-    now = present(root, files)
+    git.run(root, "rev-parse", "--git-dir")
+    commit = None if against is None else git.revision(root, against)
+    now = numbers.present(root, files)
     rows = [*kept(root, files), fresh(root), follows(root, params)]
     rows.append(shared(now, demanded.max_patients_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
     rows += [floor(key, limit, now) for key, limit in demanded.floors.items()]
     if commit is not None:
-        then = past(root, files, commit, str(against))
+        then = numbers.past(root, files, commit, str(against))
         rows += [
             drop(key, limit, now, then, str(against))
             for key, limit in demanded.drops.items()
         ]
     return rows
-
-
-def present(root: Path, files: Iterable[Path]) -> dict[str, Any]:
-    """Read the numbers of the files, skipping unreadable files, which `kept` names."""
-    found: dict[str, Any] = {}
-    for path in files:
-        with suppress(OSError, ValueError):
-            found |= numbers(path, (root / path).read_text(encoding="utf-8"))
-    return found
-
-
-def past(root: Path, files: Iterable[Path], commit: str, called: str) -> dict[str, Any]:
-    """Read the numbers of the files in a commit; a missing file is skipped.
-
-    Raises:
-        InputError: a file of the commit cannot be read.
-    """
-    there = git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".")
-    found: dict[str, Any] = {}
-    for path in sorted({Path(name) for name in there.split("\0")}.intersection(files)):
-        try:
-            text = git(root, "show", f"{commit}:./{path.as_posix()}")
-            found |= numbers(path, text)
-        except ValueError as error:
-            raise InputError(f"{called}: {path}: cannot be read ({error})") from error
-    return found
-
-
-def numbers(path: Path, text: str) -> dict[str, Any]:
-    """Read the numbers of a file by `<file>.<name>`; a table of curves has none.
-
-    The keys of statistics.csv are `<classifier>.<part>.<metric>`.
-
-    Raises:
-        ValueError: the text cannot be read, or a key appears twice.
-    """
-    if path.suffix == ".json":
-        return config.flatten(tables.parse_json(text), f"{path.stem}.")
-    if path.name == "statistics.csv":
-        return statistics(text)
-    if values.is_table(text):
-        return {f"{path.stem}.{key}": v for key, v in values.parse(text).items()}
-    return {}
-
-
-def statistics(text: str) -> dict[str, Any]:
-    """Read statistics.csv by `<classifier>.<part>.<metric>`, with _low and _high.
-
-    Raises:
-        ValueError: a column is missing, or the table cannot be read.
-    """
-    table = pd.read_csv(io.StringIO(text))
-    if lost := {"model", "part", "metric", "value", "low", "high"} - set(table):
-        raise ValueError(f"expected a column '{min(lost)}', found none")
-    return {
-        f"{row.model}.{row.part}.{row.metric}{end}": defined(value)
-        for row in table.itertuples()
-        for end, value in (("", row.value), ("_low", row.low), ("_high", row.high))
-    }
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
@@ -136,7 +69,7 @@ def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
         files: the required columns of each result.
     """
     demanded = "there, readable, in Git, as in dvc.lock"
-    tracked = set(git(root, "ls-files", "-z").split("\0"))
+    tracked = set(git.run(root, "ls-files", "-z").split("\0"))
     outs = [stage.outs for stage in recorded(root).values()]
     written = {path: md5 for made in outs for path, md5 in made.items()}
     rows = []
@@ -290,35 +223,3 @@ def verdict(rows: Sequence[Row]) -> str:
     if failed:
         return f"{failed} of {len(rows)} checks fail."
     return f"All {len(rows)} checks pass."
-
-
-def revision(root: Path, name: str) -> str:
-    """Return the commit of a revision.
-
-    Raises:
-        InputError: there is no such revision; a shallow clone lacks most of them.
-    """
-    try:
-        return git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    except InputError as error:
-        raise InputError(
-            f"unknown revision '{name}'; in a shallow clone: "
-            "git fetch --depth=1 origin main:refs/remotes/origin/main, "
-            "then --against origin/main"
-        ) from error
-
-
-def git(root: Path, *arguments: str) -> str:
-    """Run Git and return its output.
-
-    Raises:
-        InputError: Git is not installed or fails; the first line of its error follows.
-    """
-    command = ["git", *arguments]
-    result = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, errors="replace", check=False
-    )
-    if result.returncode:
-        reason = (result.stderr.splitlines() or ["no answer"])[0]
-        raise InputError(f"git {arguments[0]}: {reason}")
-    return result.stdout.strip()
