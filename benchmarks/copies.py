@@ -28,9 +28,9 @@ from brain_mri.dataset.candidates import fingerprint, propose
 from brain_mri.dataset.descriptions import COARSE, FINE, Features, describe
 from brain_mri.dataset.duplicates import (
     MIN_FINE,
+    component_labels,
     confirm,
     duplicate_pairs,
-    group_labels,
     match,
 )
 from brain_mri.dataset.listing import list_files
@@ -283,7 +283,7 @@ def cost(count: int, seed: int) -> None:
         [source_index(i, positives=POSITIVES, seed=seed) for i in range(count)]
     )
     false = int((truth[pairs[:, 0]] != truth[pairs[:, 1]]).sum())
-    found = group_labels(count, pairs)
+    found = component_labels(count, pairs)
     missed = int((found != found[truth]).sum())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.dataset import auditing, classes, groups, review
+from brain_mri.dataset import auditing, classes, joining, review
 from brain_mri.errors import printable
 from brain_mri.files import tables, values
 
@@ -17,9 +17,9 @@ def main(
     audited = auditing.audit(Path(params.dataset), folders, review.read(decisions))
     auditing.check_rejected(audited.manifest, params.audit.max_rejected)
     counts = auditing.summary(audited)
-    conflicts = groups.conflicts(audited.manifest)
+    conflicts = joining.conflicts(audited.manifest)
     if params.audit.label_conflicts == "stop":
-        groups.check_conflicts(conflicts)
+        joining.check_conflicts(conflicts)
     tables.write_csv(manifest, audited.manifest)
     tables.write_csv(duplicates, audited.pairs)
     values.write(summary, counts)

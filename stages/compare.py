@@ -1,4 +1,4 @@
-"""compare: say on the test groups who is better, if any, and name the champion."""
+"""compare: compare the networks on the test pictures, and record the champion."""
 
 from pathlib import Path
 

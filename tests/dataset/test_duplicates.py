@@ -14,9 +14,9 @@ from brain_mri.dataset.descriptions import Features
 from brain_mri.dataset.duplicates import (
     MIN_CORRELATION,
     MIN_FINE,
+    component_labels,
     correlation,
     duplicate_pairs,
-    group_labels,
     match,
 )
 from brain_mri.phantoms import phantom_file, source_index
@@ -179,11 +179,11 @@ def test_no_pair_in_less_than_two_images(n: int) -> None:
     prints = np.zeros((n, 2), np.uint64)
     pairs = duplicate_pairs(["a"] * n, prints, lambda i: head(i))
     assert pairs.shape == (0, 2)
-    assert len(group_labels(n, pairs)) == n
+    assert len(component_labels(n, pairs)) == n
 
 
 def test_groups_are_transitive() -> None:
-    labels = group_labels(6, np.array([[0, 4], [1, 2], [4, 5]]))
+    labels = component_labels(6, np.array([[0, 4], [1, 2], [4, 5]]))
     assert labels[0] == labels[4] == labels[5]
     assert labels[1] == labels[2]
     assert len(set(labels.tolist())) == 3

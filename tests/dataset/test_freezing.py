@@ -6,7 +6,7 @@ import pytest
 from test_auditing import FOLDERS
 from test_splitting import SIZES, images
 
-from brain_mri.dataset import auditing, freezing, groups, splitting
+from brain_mri.dataset import auditing, freezing, joining, splitting
 from brain_mri.errors import InputError
 from brain_mri.files import names, tables
 
@@ -233,7 +233,7 @@ def without(audited: auditing.Audit, file: str) -> pd.DataFrame:
     rest = audited.manifest[audited.manifest["file"] != file]
     row = {name: i for i, name in enumerate(rest["image_id"])}
     ends = audited.pairs[["first", "second"]].map(row.get).dropna().to_numpy(np.intp)
-    return rest.assign(patient=groups.joined_ids(rest["image_id"].tolist(), ends))
+    return rest.assign(patient=joining.joined_ids(rest["image_id"].tolist(), ends))
 
 
 def test_one_image_added_to_the_public_set_moves_none(public_set: Path) -> None:

@@ -13,7 +13,7 @@ from brain_mri.dataset import review
 from brain_mri.dataset.candidates import fingerprint
 from brain_mri.dataset.classes import check_folders, label_of
 from brain_mri.dataset.duplicates import duplicate_pairs
-from brain_mri.dataset.groups import PICTURE, chains, conflicts, joined_ids
+from brain_mri.dataset.joining import PICTURE, chains, conflicts, joined_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
 from brain_mri.dataset.review import Decision
 from brain_mri.errors import InputError, printable

@@ -70,8 +70,8 @@ def duplicate_pairs(
     return _spread(np.unique(candidates[same, :2], axis=0), copies)
 
 
-def group_labels(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Return the group number of each of `n` images, from their pairs (m, 2): (n,)."""
+def component_labels(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+    """Number the connected components of `n` images joined by pairs (m, 2): (n,)."""
     ones = np.ones(len(pairs), bool)
     graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     labels: npt.NDArray[np.int32] = connected_components(graph, directed=False)[1]

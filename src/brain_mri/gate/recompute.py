@@ -9,7 +9,7 @@ of a training.
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,35 +44,26 @@ def differences(metrics: Path, params: Params) -> list[str]:
     Raises:
         InputError: a file is missing or unreadable, or its predictions are invalid.
     """
-    networks = {
-        name: observations.read(metrics / f"{name}_predictions.csv")
-        for name in NETWORKS
-    }
-    trained = {
-        name: observations.read(
-            metrics / f"{name}_train_predictions.csv", observations.TRAINED
-        )
-        for name in NETWORKS
-    }
+    networks = _predictions(metrics, "predictions", observations.EVALUATED)
+    trained = _predictions(metrics, "train_predictions", observations.TRAINED)
     nulls = observations.read_baselines(metrics / "baselines_predictions.csv")
+    threshold = params.evaluate.threshold
     expected = summaries.of_comparison(
         networks,
         nulls,
         trained,
         champion=params.model,
-        threshold=params.evaluate.threshold,
+        threshold=threshold,
         weights=params.vgg.weights,
     )
     for name, table in networks.items():
         divisor = stored(metrics / f"{name}.json").get("temperature")
         if not params.evaluate.calibrate:
             divisor = 1.0
-        expected |= summaries.of_network(
-            name, table, params.evaluate.threshold, divisor
-        )
+        expected |= summaries.of_network(name, table, threshold, divisor)
     expected[SPLIT] = of_split(pd.concat([networks["scratch"], trained["scratch"]]))
     lines = {name: _file(metrics / name, wanted) for name, wanted in expected.items()}
-    lines |= _answers(networks, trained, nulls, params.evaluate.threshold)
+    lines |= _answers(networks, trained, nulls, threshold)
     return [
         f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
     ]
@@ -154,6 +145,15 @@ def same(found: Any, expected: Any) -> bool:
     if type(found) in numbers and type(expected) in numbers:
         return expected - TOLERANCE <= found <= expected + TOLERANCE
     return found == expected and type(found) is type(expected)
+
+
+def _predictions(
+    metrics: Path, kind: str, parts: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    return {
+        name: observations.read(metrics / f"{name}_{kind}.csv", parts)
+        for name in NETWORKS
+    }
 
 
 def _file(path: Path, wanted: Mapping[str, object] | pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from brain_mri.dataset import groups
+from brain_mri.dataset import joining
 from brain_mri.evidence import curves, labels, observations, scoring, temperature
 from brain_mri.evidence.labels import signed
 from brain_mri.files import arrays, tables
@@ -99,7 +99,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "split": results.split,
         "parts": PARTS,
         "rejected": rejected.head(LISTED).to_dict("records"),
-        "conflicts": groups.conflicts(results.manifest),
+        "conflicts": joining.conflicts(results.manifest),
         "galleries": gallery_rows(results),
         "charts": {
             name: {"src": pictures.data_uri(png), "alt": ALTS[name].format(first=first)}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brain_mri.dataset.groups import chains, check_conflicts, conflicts, joined_ids
+from brain_mri.dataset.joining import chains, check_conflicts, conflicts, joined_ids
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.dataset.duplicates import group_labels
+from brain_mri.dataset.duplicates import component_labels
 from brain_mri.errors import InputError, printable
 
 MAX_LISTED = 10  # label conflicts in an error message
@@ -31,7 +31,7 @@ def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
 
 def joined_ids(ids: Sequence[str], pairs: npt.NDArray[np.intp]) -> list[str]:
     """Return for each image the lowest id among those connected by pairs (m, 2)."""
-    labels = group_labels(len(ids), pairs).tolist()
+    labels = component_labels(len(ids), pairs).tolist()
     lowest: dict[int, str] = {}
     for label, name in zip(labels, ids, strict=True):
         lowest[label] = min(name, lowest.get(label, name))
