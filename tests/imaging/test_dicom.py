@@ -473,8 +473,9 @@ def test_a_picture_pair_of_one_patient_keeps_its_kind(tmp_path):
 
 # ---- the whole way
 
-SLICES = 40
+SLICES = 90
 A_PATIENT = 3  # slices
+MANY = 50  # slices of one patient, the last
 SECRETS = {
     "PatientID": "IDENT7F3Q",
     "PatientName": "Zyxwvut^Qponmlk",
@@ -491,7 +492,7 @@ def secrets_of(patient):
 
 
 def write_dicom_set(folder):
-    """Write 40 slices of patients with up to three, the first of both classes.
+    """Write slices of patients, 1 to 50 of each, two of them of both classes.
 
     Returns each file's patient. Two more files are damaged, so that reasons are
     written, and two have a sign in an identifier that pydicom warns of.
@@ -499,7 +500,9 @@ def write_dicom_set(folder):
     patient_of = {}
     for i in range(SLICES):
         label = "yes" if i % 2 else "no"
-        patient = f"{label}{i // 2 // A_PATIENT}" if i > 2 else "both"
+        patient = f"{label}{i // 2 // A_PATIENT}"
+        if i < 3 or i in (5, 6) or i >= SLICES - MANY:
+            patient = "both" if i < 3 else f"alone{i}" if i < 7 else "many"
         elements = secrets_of(patient)
         if i < 2:
             elements |= {"SpecificCharacterSet": SECRETS["PatientID"]}
@@ -587,7 +590,7 @@ def test_no_patient_straddles_two_parts(walked):
     table = split.merge(manifest[["image_id", "file"]], on="image_id")
     parts = table.groupby(table["file"].map(patients))["part"].agg(["nunique", "size"])
     assert (parts["nunique"] == 1).all()
-    assert parts["size"].max() == A_PATIENT
+    assert set(parts["size"]) == {1, 2, A_PATIENT, MANY}
     assert set(split["part"]) == {"train", "val", "test"}
 
 
