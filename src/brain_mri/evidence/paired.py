@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, binomtest
+from scipy.stats import beta, binom, binomtest
 
 from brain_mri.evidence.clusters import Clusters, paired_difference
 from brain_mri.evidence.scoring import Scores, defined, rounded
@@ -60,6 +60,23 @@ def mcnemar_mid(first_only: int, second_only: int) -> float:
     if first_only == second_only:
         return 1 - observed / 2
     return mcnemar_exact(first_only, second_only) - observed
+
+
+def false_claim(winner_only: float, loser_only: float) -> float:
+    """Return the probability that the claim "better" is false, on fixed pictures.
+
+    Christodoulou et al. 2025 (Claims Reloaded), https://arxiv.org/abs/2505.04720: with
+    a uniform prior on the four cells of the paired table, the shares p and q of
+    pictures that only one model gets right are Dirichlet, with x + 1, y + 1 and
+    n - x - y + 2. p / (p + q) is then Beta(x + 1, y + 1), whose chance to be at most
+    one half this is. The models are taken as fixed.
+
+    Args:
+        winner_only: number of pictures that only the winner got right; a mean over
+            repeats may be a fraction.
+        loser_only: likewise.
+    """
+    return float(beta.cdf(0.5, winner_only + 1, loser_only + 1))
 
 
 def _cells(first: Right, second: Right) -> tuple[int, int, int, int]:

@@ -76,8 +76,24 @@ def power(
     """
     both = SLIDES[0] - first_only
     cells = (both, first_only, second_only, 1 - both - first_only - second_only)
+    return round(chance_to_separate(n, cells, separates), 2)
+
+
+def chance_to_separate(
+    n: int,
+    cells: tuple[float, float, float, float],
+    separates: Callable[[Counts], npt.NDArray[np.bool_]] | None = None,
+) -> float:
+    """Simulate how often n pictures would separate two models.
+
+    Args:
+        n: number of pictures.
+        cells: probability that both are right, only the first, only the second,
+            neither.
+        separates: the decision rule; None for that of the verdict.
+    """
     draws = np.random.default_rng(0).multinomial(n, cells, size=DRAWS)
-    return round(float((separates or _verdict_separates)(draws).mean()), 2)
+    return float((separates or _verdict_separates)(draws).mean())
 
 
 def _verdict_separates(draws: Counts) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from brain_mri.evidence import comparison, curves, scoring
+from brain_mri.evidence import comparison, crossval, curves, scoring
 from brain_mri.files.names import CLASSES
 
 Contents = dict[str, Mapping[str, object] | pd.DataFrame]  # by name of the file
@@ -64,4 +64,23 @@ def of_comparison(
         "comparison.csv": compared,
         "selected.json": comparison.selected(networks[champion], champion, threshold),
         "statistics.csv": scoring.statistics(networks, nulls, threshold),
+    }
+
+
+def of_crossval(predictions: pd.DataFrame, *, rope: float, weights: str) -> Contents:
+    """Return the scores of the folds, the verdict and the numbers behind it.
+
+    Args:
+        predictions: those of all runs; see `crossval.fold_scores`.
+        rope: differences in accuracy up to this count as equal in practice.
+        weights: source of VGG-16's weights, imagenet or random.
+
+    Raises:
+        InputError: the classifiers were not tested on the same folds or pictures.
+    """
+    found = crossval.summarise(predictions, rope=rope, weights=weights)
+    return {
+        "crossval_folds.csv": crossval.fold_scores(predictions),
+        "crossval.json": crossval.headline(found),
+        "crossval_statistics.csv": found,
     }
