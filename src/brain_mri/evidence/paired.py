@@ -2,9 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, binom, binomtest
+from scipy.special import betainc
+from scipy.stats import binom, binomtest
 
 from brain_mri.evidence.clusters import Clusters, paired_difference
+from brain_mri.evidence.intervals import Floats
 from brain_mri.evidence.scoring import Scores, defined, rounded
 
 Right = npt.NDArray[np.bool_]  # for each picture, whether a classifier is right
@@ -62,7 +64,7 @@ def mcnemar_mid(first_only: int, second_only: int) -> float:
     return mcnemar_exact(first_only, second_only) - observed
 
 
-def false_claim(winner_only: float, loser_only: float) -> float:
+def false_claim(winner_only: npt.ArrayLike, loser_only: npt.ArrayLike) -> Floats:
     """Return the probability that the claim "better" is false, on fixed pictures.
 
     Christodoulou et al. 2025 (Claims Reloaded), https://arxiv.org/abs/2505.04720: with
@@ -76,7 +78,7 @@ def false_claim(winner_only: float, loser_only: float) -> float:
             repeats may be a fraction.
         loser_only: likewise.
     """
-    return float(beta.cdf(0.5, winner_only + 1, loser_only + 1))
+    return np.asarray(betainc(np.add(winner_only, 1), np.add(loser_only, 1), 0.5))
 
 
 def _cells(first: Right, second: Right) -> tuple[int, int, int, int]:
