@@ -6,9 +6,17 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from scipy.stats import binom, norm
+from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
-from brain_mri.evidence import clusters, intervals, obuchowski, paired, verdict
+from brain_mri.evidence import (
+    clusters,
+    crossval,
+    intervals,
+    obuchowski,
+    paired,
+    verdict,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -246,3 +254,94 @@ def test_the_table_of_copies_counts_what_each_method_joins(monkeypatch):
         ["mirrored", 2, 0, 0, 2, 2],
         ["gamma 0.6", 2, 2, 2, 2, 2],
     ]
+
+
+repeated = load("crossval")
+
+
+def stored(folds, right):
+    """Return the answers on one drawn data set as predictions."""
+    rows = []
+    for k, name in enumerate(("scratch", "vgg")):
+        for repeat, fold in np.ndindex(folds.shape[:2]):
+            for j, picture in enumerate(folds[repeat, fold]):
+                y = int(picture) % 2
+                score = 0.9 if right[k, repeat, fold, j] == (y == 1) else 0.1
+                key = (name, repeat + 1, fold + 1, 100, 0)
+                rows.append((*key, *[f"{picture:03d}"] * 3, y, score))
+    columns = [*crossval.RUN, "image_id", "picture", "patient", "y_true", "y_score"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_simulated_cross_validation_is_that_of_the_project():
+    rng = np.random.default_rng(0)
+    setting = repeated.Setting(patients=60)
+    folds = repeated.divided(2, 60, rng)
+    x = repeated.drawn(setting, np.array([[0.5, 1.0]] * 2), rng)
+    drawn = repeated.crossvalidate(x, folds)
+    rule = repeated.primary(drawn)
+    for i in range(2):
+        table = stored(folds[i], drawn.right[i])
+        found = crossval.summarise(table, rope=0.02, weights="random")
+        low, high = rule.limits(-1, 1)
+        expected = {"difference": rule.mean[i], "low": low[i], "high": high[i]}
+        primary = {name: found["primary"][name] for name in expected}
+        assert primary == pytest.approx(expected, abs=2e-6)
+        each = drawn.right[i, 1] & ~drawn.right[i, 0]
+        assert found["repeats"]["2"]["vgg_only"] == each[1].sum()
+
+
+def test_the_learners_are_trained_on_the_other_folds_and_told_the_truth():
+    rng = np.random.default_rng(0)
+    folds = repeated.divided(2, 60, rng)
+    assert (np.sort(folds.reshape(2, 3, -1)) == np.arange(60)).all()  # each once
+    assert (folds[..., :6] % 2 == 0).all()  # as many of each class in every fold
+    assert (folds[..., 6:] % 2 == 1).all()
+    x = repeated.drawn(repeated.Setting(patients=60), np.array([[0.7, 0.7]] * 2), rng)
+    found = repeated.crossvalidate(x, folds)
+    y = np.where(np.arange(60) % 2, 1.0, -1.0)
+    held = folds[1, 2, 3]
+    others = np.setdiff1d(np.arange(60), held)
+    ridge = Ridge(alpha=repeated.RIDGE, fit_intercept=False)
+    score = ridge.fit(x[1, 0, others, 0], y[others]).predict(x[1, 0, held, 0])
+    assert (found.right[1, 0, 2, 3] == ((score >= 0) == (y[held] > 0))).all()
+    area = roc_auc_score(y[held], score)
+    assert found.areas[1, 0, 2, 3] == pytest.approx(area)
+
+
+def test_the_true_accuracy_is_that_on_very_many_pictures():
+    rng = np.random.default_rng(1)
+    draws, far = 100, 20_000
+    found = []
+    for _ in range(draws):
+        x = repeated.drawn(repeated.Setting(160 + far), np.array([[0.72, 0.72]]), rng)
+        x, y = x[0, 0, :, 0], np.where(np.arange(160 + far) % 2, 1.0, -1.0)
+        ridge = Ridge(alpha=repeated.RIDGE, fit_intercept=False).fit(x[:160], y[:160])
+        found.append(np.mean((ridge.predict(x[160:]) >= 0) == (y[160:] > 0)))
+    error = np.std(found) / draws**0.5
+    assert repeated.true_accuracy(0.72) == pytest.approx(np.mean(found), abs=4 * error)
+    assert error < 0.003
+
+
+def test_equal_learners_are_told_apart_only_without_the_correction(monkeypatch):
+    monkeypatch.setattr(repeated, "EQUAL", (repeated.Setting(),))
+    table = pd.DataFrame(repeated.errors(draws=400, seed=1))
+    assert repeated.broken(table) == []
+    naive = table.assign(primary=table["uncorrected"])
+    assert len(repeated.broken(naive)) == 1
+    assert len(repeated.broken(table.assign(primary=np.nan))) == 1
+
+
+def test_a_share_of_the_training_patients_is_the_same_in_all_folds():
+    rng = np.random.default_rng(0)
+    folds = repeated.divided(1, 200, rng)
+    x = repeated.drawn(repeated.Setting(), np.array([[0.7, 0.7]]), rng)
+    kept = folds.reshape(1, 3, 5, 2, 20)[..., :5].reshape(1, 3, 5, 10)
+    found = repeated.crossvalidate(x, folds, share=0.25)
+    y = np.where(np.arange(200) % 2, 1.0, -1.0)
+    others = kept[0, 1, [0, 1, 3, 4]].ravel()
+    assert len(others) == 40
+    ridge = Ridge(alpha=repeated.RIDGE, fit_intercept=False)
+    held = folds[0, 1, 2]
+    score = ridge.fit(x[0, 1, others, 0], y[others]).predict(x[0, 1, held, 0])
+    assert (found.right[0, 1, 1, 2] == ((score >= 0) == (y[held] > 0))).all()
