@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro check test torture lock check-lock clean
+.PHONY: help repro crossval check test torture lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -13,6 +13,9 @@ repro: .venv/installed  ## install if need be, run the pipeline, print the compa
 	@$(BIN)/brain-mri params
 	@$(BIN)/dvc repro
 	@$(BIN)/brain-mri show
+
+crossval: .venv/installed  ## cross-validate both networks; a stop loses little, it goes on
+	@$(BIN)/brain-mri crossval
 
 check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
 	@$(BIN)/brain-mri check

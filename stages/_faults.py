@@ -15,6 +15,7 @@ from typing import IO
 
 NAME = Path(sys.argv[0]).stem
 PARENT = os.getppid()  # read now: DVC may be killed during the imports
+RUNNER = os.environ.get("BRAIN_MRI_RUNNER")  # `brain-mri crossval`, which started DVC
 
 
 def _stop(number: int, _frame: object) -> None:
@@ -35,10 +36,13 @@ if Path(getattr(sys.modules["__main__"], "__file__", "")).parent.name == "stages
 
 
 def end_with_parent() -> None:
-    """End with a killed DVC, because the next run would write the same files."""
+    """End with a killed DVC, because the next run would write the same files.
+
+    Also end with a killed `brain-mri crossval`, whose DVC would go on.
+    """
 
     def watch() -> None:
-        while os.getppid() == PARENT:
+        while os.getppid() == PARENT and _runner_lives():
             time.sleep(0.2)
         with suppress(OSError):  # the terminal may be closed too
             print(f"{NAME}: DVC has ended, so this stage ends too", file=sys.stderr)
@@ -46,6 +50,15 @@ def end_with_parent() -> None:
 
     if "DVC_STAGE" in os.environ:  # run by hand, it may outlive the terminal
         threading.Thread(target=watch, daemon=True).start()
+
+
+def _runner_lives() -> bool:
+    import psutil  # DVC imports it too
+
+    try:
+        return RUNNER is None or psutil.Process(PARENT).ppid() == int(RUNNER)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for_turn() -> IO[str] | None:

@@ -10,7 +10,8 @@ from brain_mri.report.results import Results
 
 
 def main(data: Path, metrics: Path, out: Path, *, params: Params) -> None:
-    shown = params.model_dump(exclude={"check"})  # what the gate demands is no input
+    # what the gate demands and what other pipelines read are no inputs
+    shown = params.model_dump(exclude={"check", "crossval"})
     page.write(Results(Path(params.dataset), data, metrics, shown), out)
     print(f"report: {out / 'index.html'}")
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from brain_mri import config
+from brain_mri import config, crossval_run
 from brain_mri.dataset import adding, classes, freezing, listing
 from brain_mri.errors import InputError
 from brain_mri.estimate import estimate
@@ -102,6 +102,25 @@ def results(metrics: Path) -> tuple[str, str, str]:
             f"{metrics}: expected the results of a run, found a missing or wrong value "
             f"({error!r}); brain-mri check names the file"
         ) from error
+
+
+@app.command()
+def crossval() -> None:
+    """Train both networks in every fold of a cross-validation, and compare them.
+
+    Runs evidence/dvc.yaml with as many folds at once as there are cores. After a stop
+    the same command goes on: only missing folds run. Hours on two cores, by default.
+    """
+    with clear_errors():
+        try:
+            crossval_run.run(ROOT, config.load(ROOT / config.FILE))
+        except KeyboardInterrupt:
+            typer.echo(
+                "\nbrain-mri: stopped; folds that are done are kept, "
+                "brain-mri crossval goes on",
+                err=True,
+            )
+            raise typer.Exit(130) from None
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from brain_mri.errors import InputError
 
@@ -42,6 +42,20 @@ def _limits(value: object) -> object:
     return limits
 
 
+def _numbered(numbers: list[int]) -> list[int]:
+    """Refuse a list that is not 1, 2, 3... without a gap."""
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"expected 1, 2, 3... without a gap, found {numbers}")
+    return numbers
+
+
+def _distinct(numbers: list[int]) -> list[int]:
+    """Refuse a list that names a number twice."""
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"expected each number once, found {numbers}")
+    return numbers
+
+
 Name = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Count = Annotated[int, Field(ge=1)]
@@ -53,6 +67,8 @@ Decay = Annotated[float, Field(ge=0, le=1000)]
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Folders = Annotated[list[Name], Field(min_length=1)]
+Percent = Annotated[int, Field(ge=1, le=99)]
+Numbered = Annotated[list[int], Field(min_length=1), AfterValidator(_numbered)]
 Floors = Annotated[dict[str, float], BeforeValidator(_limits)]
 Drops = Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(_limits)]
 
@@ -125,6 +141,17 @@ class Evaluate(Section):
     calibrate: Flag
 
 
+class Crossval(Section):
+    """Runs of the cross-validation."""
+
+    repeats: Numbered
+    folds: Annotated[Numbered, Field(min_length=2)]
+    shares: Annotated[list[Percent], AfterValidator(_distinct)]
+    seeds: Annotated[list[Count], AfterValidator(_distinct)]
+    threads: NonNegative
+    rope: Share
+
+
 class Check(Section):
     """Rules of `brain-mri check`; limits by `<classifier>.<part>.<metric>`."""
 
@@ -154,6 +181,7 @@ class Params(Section):
     scratch: Recipe
     vgg: Vgg
     evaluate: Evaluate
+    crossval: Crossval
     check: Annotated[Check, BeforeValidator(_mapping)]
 
 

@@ -26,7 +26,7 @@ class Estimate:
 
     def __str__(self) -> str:
         return (
-            f"about {_duration(self.shortest)} to {_duration(self.longest)} on two "
+            f"about {duration(self.shortest)} to {duration(self.longest)} on two "
             f"cores, {self.disk / 1e6:,.0f} MB of disk"
         )
 
@@ -56,6 +56,7 @@ def estimate(images: int, params: Params) -> Estimate:
     return Estimate(seconds, SLOWEST * seconds, int(disk))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Format a time in minutes or hours."""
     minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"

@@ -5,7 +5,7 @@ That interface is not documented; requirements/ pins the version.
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,9 @@ def stale(root: Path) -> str:
     Raises:
         InputError: DVC cannot read the project, or another DVC command is running.
     """
-    from dvc.exceptions import DvcException
-
     repo = _repo(root)
-    try:
-        status = repo.status()
-    except DvcException as error:
-        raise InputError(f"dvc status: {_plain(error)}") from error
     stages = {stage.addressing: stage for stage in _stages(repo)}
+    status = _status(repo, list(stages))
     made = {out.def_path: out for stage in stages.values() for out in stage.outs}
     if frozen := [n for n, s in stages.items() if s.frozen and not s.is_data_source]:
         return f"{frozen[0]} is frozen, so DVC never runs it: dvc unfreeze"
@@ -83,6 +78,25 @@ def stale(root: Path) -> str:
         named = ", ".join(dict.fromkeys(changed))
         return f"{named} would run: dvc repro, then commit dvc.lock and metrics/"
     return _lost(root, stages)
+
+
+def unfinished(root: Path, names: Sequence[str]) -> list[str]:
+    """Return those of the named stages that `dvc repro` would run or restore.
+
+    Raises:
+        InputError: DVC cannot read the project, or another DVC command is running.
+    """
+    status = _status(_repo(root), names)
+    return [name for name in names if name in status]
+
+
+def _status(repo: Any, names: Sequence[str]) -> dict[str, list[Any]]:
+    from dvc.exceptions import DvcException
+
+    try:
+        return repo.status(targets=list(names))
+    except DvcException as error:
+        raise InputError(f"dvc status: {_plain(error)}") from error
 
 
 def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
@@ -134,10 +148,18 @@ def _repo(root: Path) -> Any:
 
 
 def _stages(repo: Any) -> list[Any]:
+    """Return the stages of the root's dvc.yaml, and data sets under DVC.
+
+    Those of optional pipelines, in folders, are left out: they need not have run.
+    """
     from dvc.exceptions import DvcException
 
     try:
-        stages = list(repo.index.stages)
+        stages = [
+            stage
+            for stage in repo.index.stages
+            if stage.path_in_repo == "dvc.yaml" or stage.is_data_source
+        ]
     except DvcException as error:
         raise InputError(f"dvc.yaml: DVC cannot read it ({_plain(error)})") from error
     if all(stage.is_data_source for stage in stages):

@@ -43,16 +43,29 @@ def split(
     accepted = manifest[manifest["accepted"]]
     frozen = freezing.translated(frozen, accepted)
     kept = freezing.keep(accepted, frozen)
-    images = crops.merge(accepted[["image_id", "picture", "patient"]], validate="1:1")
-    images["y_true"] = images["label"].map(CLASSES.index)
+    images = labelled(manifest, crops)
     images["part"] = assign_parts(
         images, kept, test_size=test_size, val_size=val_size, seed=seed
     )
     counts = summary(images) | freezing.summary(images, frozen, len(kept))
     n_test = int((images["part"] == "test").sum())
     counts["random_split"] = random_split(images["patient"], n_test, seed)
-    # by id, so that no later step depends on file names
-    return images.sort_values("image_id", ignore_index=True), counts
+    return images, counts
+
+
+def labelled(manifest: pd.DataFrame, crops: pd.DataFrame) -> pd.DataFrame:
+    """Return the crops' table with picture, patient and y_true of each accepted image.
+
+    Sorted by image_id, so that no later step depends on file names.
+
+    Args:
+        manifest: the audit's table.
+        crops: columns image_id, label and file (of the crop).
+    """
+    accepted = manifest[manifest["accepted"]]
+    images = crops.merge(accepted[["image_id", "picture", "patient"]], validate="1:1")
+    images["y_true"] = images["label"].map(CLASSES.index)
+    return images.sort_values("image_id", ignore_index=True)
 
 
 def told(counts: Mapping[str, Any]) -> Iterator[str]:

@@ -43,21 +43,29 @@ def predict(
     Returns:
         A predictions table with a first column `baseline`.
     """
-    scorers: dict[str, Scorer] = {
+    indexes = {part: parts[part].index for part in EVALUATED}
+    tables = []
+    for name, scorer in scorers(manifest, seed).items():
+        scores = {p: scorer(parts["train"], parts[p])[:, None] for p in EVALUATED}
+        table = predictions.table(indexes, scores, VERDICT_THRESHOLD)
+        table.insert(0, "baseline", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def scorers(manifest: pd.DataFrame, seed: int) -> dict[str, Scorer]:
+    """Return every baseline by name: fits on one part and scores another.
+
+    Args:
+        manifest, seed: see `predict`.
+    """
+    return {
         "majority": majority,
         "file_facts": lambda train, part: file_facts(train, part, manifest, seed),
         "nearest": nearest,
         "histogram": lambda train, part: histogram(train, part, seed),
         "edges": edges,
     }
-    indexes = {part: parts[part].index for part in EVALUATED}
-    tables = []
-    for name, scorer in scorers.items():
-        scores = {p: scorer(parts["train"], parts[p])[:, None] for p in EVALUATED}
-        table = predictions.table(indexes, scores, VERDICT_THRESHOLD)
-        table.insert(0, "baseline", name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
 
 
 def majority(train: Part, part: Part) -> npt.NDArray[np.float64]:

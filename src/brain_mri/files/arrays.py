@@ -83,6 +83,22 @@ def read(folder: Path) -> Part:
     return Part(values, index)
 
 
+def take(part: Part, rows: npt.NDArray) -> Part:
+    """Return the chosen rows of a part, in memory.
+
+    Args:
+        part: n rows.
+        rows: row numbers, or which rows to take, bool of shape (n,).
+    """
+    index = part.index.loc[rows] if rows.dtype == bool else part.index.iloc[rows]
+    return Part(part.values[rows], index.reset_index(drop=True))
+
+
+def originals(part: Part) -> Part:
+    """Return the images of a part without their variants."""
+    return take(part, (part.index["variant"] == 0).to_numpy())
+
+
 def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
     described = np.lib.format.dtype_to_descr(dtype)
     header = {"descr": described, "fortran_order": False, "shape": shape}

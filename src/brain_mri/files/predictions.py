@@ -1,6 +1,6 @@
 """Lay out predictions as stored: one row per image, by image id, no file names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ from brain_mri.errors import InputError
 
 INDEX = ("image_id", "picture", "patient", "y_true")
 COLUMNS = ("image_id", "picture", "patient", "part", "y_true", "y_score", "y_pred")
+# Of cross-validation: a row per classifier, run and held-out image.
+RUN = ("repeat", "fold", "share", "seed")
+RUN_COLUMNS = ("classifier", *RUN, *INDEX, "y_score")
 # Decision threshold of the verdict and the null baselines. `evaluate.threshold` holds
 # for the networks' tables only.
 VERDICT_THRESHOLD = 0.5
@@ -43,15 +46,42 @@ def table(
     """
     tables = []
     for part, index in indexes.items():
-        table = index[[*INDEX]].copy()
+        table = _scored(index, scores[part][:, 0], part)
         table.insert(3, "part", part)
-        table["y_score"] = [rounded(score) for score in scores[part][:, 0]]
-        odd = table[~np.isfinite(table["y_score"])]
-        if len(odd):
-            raise InputError(
-                f"{part} image {odd['image_id'].iloc[0]}: expected a score from 0 to "
-                f"1, found {odd['y_score'].iloc[0]}: train again"
-            )
         table["y_pred"] = (table["y_score"] >= threshold).astype(int)
         tables.append(table.sort_values("image_id"))
     return pd.concat(tables, ignore_index=True)
+
+
+def of_run(
+    classifier: str, run: Sequence[int], index: pd.DataFrame, scores: npt.NDArray
+) -> pd.DataFrame:
+    """Lay out the predictions of one run of cross-validation.
+
+    Args:
+        classifier: scratch, vgg or a null baseline.
+        run: the numbers named in RUN.
+        index: columns `INDEX` of the images held out.
+        scores: their scores, shape (n,).
+
+    Returns:
+        Columns `RUN_COLUMNS`, the scores `rounded`; sorted by image.
+
+    Raises:
+        InputError: a score is NaN or infinite.
+    """
+    table = _scored(index, scores, f"fold {run[1]} of repeat {run[0]},")
+    table = table.assign(classifier=classifier, **dict(zip(RUN, run, strict=True)))
+    return table[[*RUN_COLUMNS]].sort_values("image_id", ignore_index=True)
+
+
+def _scored(index: pd.DataFrame, scores: npt.NDArray, where: str) -> pd.DataFrame:
+    table = index[[*INDEX]].copy()
+    table["y_score"] = [rounded(score) for score in scores]
+    odd = table[~np.isfinite(table["y_score"])]
+    if len(odd):
+        raise InputError(
+            f"{where} image {odd['image_id'].iloc[0]}: expected a score from 0 to "
+            f"1, found {odd['y_score'].iloc[0]}: train again"
+        )
+    return table

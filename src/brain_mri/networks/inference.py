@@ -1,6 +1,6 @@
 """Run a model over a part of the data, in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -32,6 +32,16 @@ def predict(
 ) -> npt.NDArray[np.float32]:
     """Return the model's output for `rows` of a part, or all; shape (n, outputs)."""
     return np.concatenate(list(outputs(model, part, rows)))
+
+
+def in_float32(model: keras.Model, build: Callable[[], keras.Model]) -> keras.Model:
+    """Return a trained model in float32, in which networks are always evaluated."""
+    if keras.config.dtype_policy().name == "float32":
+        return model
+    keras.config.set_dtype_policy("float32")
+    rebuilt = build()
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
 
 
 def outputs(

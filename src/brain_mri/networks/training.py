@@ -26,7 +26,7 @@ def epoch_order(n: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 def fit(
     model: keras.Model,
     train: Part,
-    val: Part,
+    val: Part | None,
     *,
     lr: float,
     epochs: int,
@@ -45,7 +45,8 @@ def fit(
     Args:
         model: maps a batch of values to scores, shape (n, 1).
         train: the training part.
-        val: the validation part, scored after each epoch but not used for training.
+        val: the validation part, scored after each epoch but not used for training;
+            None for no validation.
         lr: initial learning rate.
         epochs: number of passes over the training images.
         batch_size: images per step.
@@ -58,8 +59,8 @@ def fit(
             (`class_weight.restore_prior`).
 
     Returns:
-        Columns epoch (from 1), loss, accuracy, val_loss, val_accuracy, rounded to 6
-        decimals. With balanced weights, both losses are weighted, by the weights of the
+        Columns epoch (from 1), loss, accuracy and, with a validation part, val_loss and
+        val_accuracy, rounded to 6 decimals. With balanced weights, both losses are weighted, by the weights of the
         training part; both accuracies are the plain share right, before the correction.
 
     Raises:
@@ -74,9 +75,10 @@ def fit(
     for epoch in range(1, epochs + 1):
         rows = epoch_order(n, seed, epoch)
         scores = _mean(model.train_on_batch, batches(train, rows, batch_size), weights)
-        rows = np.arange(len(val.index))
-        held = _mean(model.test_on_batch, batches(val, rows, batch_size), weights)
-        scores |= {f"val_{name}": value for name, value in held.items()}
+        if val is not None:
+            rows = np.arange(len(val.index))
+            held = _mean(model.test_on_batch, batches(val, rows, batch_size), weights)
+            scores |= {f"val_{name}": value for name, value in held.items()}
         progress.print_epoch(model.name, epoch, epochs, scores)
         history.append({"epoch": epoch, **scores})
         if not np.isfinite(scores["loss"]):
