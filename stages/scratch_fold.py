@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from _stage import run
 
 from brain_mri.config import Params

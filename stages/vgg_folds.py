@@ -1,5 +1,6 @@
 """vgg_folds: fit the head of VGG-16 in every run, and score the images held out."""
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ def main(features: Path, out: Path, *, params: Params) -> None:
     # TensorFlow loads
     from brain_mri.networks import backend, inference, training, vgg16_head
 
+    logging.getLogger("tensorflow").setLevel("ERROR")  # warns of many trainings
     views, recipe = arrays.read(features), params.vgg
     found = []
     for numbers in folds.runs(params.crossval):

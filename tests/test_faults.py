@@ -219,6 +219,8 @@ def test_outputs_are_found_as_dvc_names_their_stage():
     assert root / "metrics" / "vgg.json" in found
     assert root / "data" / "explain" / "vgg" in found
     assert pipeline.outputs(root, "dvc.yaml:crop") == pipeline.outputs(root, "crop")
+    views = pipeline.outputs(root, "evidence/dvc.yaml:views")
+    assert views == [root / "data" / "evidence" / "views"]
     assert pipeline.outputs(root, "") == []
 
 

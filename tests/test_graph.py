@@ -1,4 +1,4 @@
-"""dvc.yaml tells the whole truth about what each stage reads."""
+"""Each dvc.yaml tells the whole truth about what its stages read."""
 
 import ast
 import re
@@ -12,13 +12,20 @@ from conftest import ROOT, run
 from brain_mri import config
 from brain_mri.predict import last_run
 
-ENTRIES = {
-    name: entry.get("do", entry)
-    for name, entry in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
-}
+
+def stages_of(path):
+    stages = yaml.safe_load(path.read_text())["stages"]
+    return {name: entry.get("do", entry) for name, entry in stages.items()}
+
+
+MAIN = stages_of(ROOT / "dvc.yaml")
+OPTIONAL = {path: stages_of(path) for path in sorted(ROOT.glob("evidence/**/dvc.yaml"))}
+ENTRIES = MAIN | {name: e for found in OPTIONAL.values() for name, e in found.items()}
 SRC = ROOT / "src"
 # They cannot change a byte of any output; stages/_stage.py and _faults.py are the rest.
 EXEMPT = {"config", "errors", "progress", "networks.memory"}
+# Words of a command: a network's name, the numbers of a training.
+NO_PATH = r"\$\{key\}|\d+|\$\{item\.(repeat|fold|share|seed)\}"
 BEFORE_SPLIT = {"phantom", "audit", "crop", "split"}
 
 
@@ -56,7 +63,7 @@ def closure(path):
 
 
 def script(name):
-    return ROOT / "stages" / f"{name}.py"
+    return ROOT / ENTRIES[name]["cmd"].split()[2]
 
 
 def outputs_of(entry):
@@ -67,12 +74,13 @@ def outputs_of(entry):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_deps_cover_the_code_that_is_imported_and_no_other(name):
     code = {dep for dep in ENTRIES[name]["deps"] if dep.startswith(("src/", "stages/"))}
-    assert f"stages/{name}.py" in code
+    own = script(name).relative_to(ROOT).as_posix()
+    assert own in code
     files = {
         path_of(module).relative_to(ROOT).as_posix()
         for module in closure(script(name)) - EXEMPT
     }
-    for dep in code - {f"stages/{name}.py"}:
+    for dep in code - {own}:
         covered = {f for f in files if f == dep or f.startswith(f"{dep}/")}
         assert covered, f"{dep} is imported by nothing in {name}"
         files -= covered
@@ -90,29 +98,34 @@ def test_expensive_stages_depend_on_files_of_code_alone(name):
 
 def read_params(path):
     """The dotted parameters that a stage reads: attributes of its `params`."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    within = {id(node.value) for node in attributes}  # params.vgg in params.vgg.dropout
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in attributes:
         chain, inner = [], node
         while isinstance(inner, ast.Attribute):
             chain.insert(0, inner.attr)
             inner = inner.value
-        if chain and isinstance(inner, ast.Name) and inner.id == "params":
+        is_params = isinstance(inner, ast.Name) and inner.id == "params"
+        if is_params and id(node) not in within:
             found.add(".".join(chain))
-    # of params.vgg.dropout the walk also meets params.vgg
-    return {key for key in found if not any(o.startswith(f"{key}.") for o in found)}
+    return found
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_params_are_those_that_are_read(name):
     declared, read = set(ENTRIES[name].get("params", [])), read_params(script(name))
-    if "model_dump" in read:  # the page lists all but what the gate demands
-        assert declared == set(config.Params.model_fields) - {"check"}
+    if "model_dump" in read:  # the page lists all that rules the root's pipeline
+        unlisted = {"check", "crossval", "external"}
+        assert declared == set(config.Params.model_fields) - unlisted
         return
     for key in declared:
         covered = {r for r in read if r == key or r.startswith(f"{key}.")}
-        assert covered, f"{name} reads nothing of {key}"
+        handed_on = {r for r in read if key.startswith(f"{r}.")}  # a whole section
+        assert covered or handed_on, f"{name} reads nothing of {key}"
         read -= covered
-    assert not read
+    assert not {r for r in read if not any(k.startswith(f"{r}.") for k in declared)}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -120,8 +133,8 @@ def test_every_path_of_a_command_is_declared(name):
     entry = ENTRIES[name]
     declared = {*entry["deps"], *outputs_of(entry)}
     for word in entry["cmd"].split()[3:]:
-        if (name, word) == ("evaluate", "${key}"):
-            continue  # a network's name
+        if re.fullmatch(NO_PATH, word):
+            continue
         # a folder that several declared files lie in counts
         assert any(d == word or d.startswith(f"{word}/") for d in declared), word
 
@@ -129,7 +142,8 @@ def test_every_path_of_a_command_is_declared(name):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_stage_takes_the_shells_place(name):
     """Else a shell that stays between (dash, fish) hides from it that DVC is gone."""
-    assert ENTRIES[name]["cmd"].startswith(f"exec python stages/{name}.py ")
+    assert re.match(r"exec python stages/\w+\.py ", ENTRIES[name]["cmd"])
+    assert name not in MAIN or script(name).stem == name
 
 
 def test_no_parameter_stands_in_a_command():
@@ -162,7 +176,23 @@ def test_outputs_keep_the_run_cache():
         for kind in ("metrics", "plots"):
             for out in entry.get(kind, []):
                 assert out[next(iter(out))]["cache"] is False
-    assert "persist" not in (ROOT / "dvc.yaml").read_text()
+    assert not any("persist" in entry for entry in ENTRIES.values())
+
+
+def test_no_stage_of_the_root_reads_what_an_optional_pipeline_makes():
+    made = {out for found in OPTIONAL.values() for e in found.values()
+            for out in outputs_of(e)}  # fmt: skip
+    assert len(ENTRIES) == len(MAIN) + sum(map(len, OPTIONAL.values()))
+    assert made
+    for name, entry in MAIN.items():
+        read = {d for d in entry["deps"] if not d.startswith(("src/", "stages/"))}
+        assert not read & made, name
+
+
+def test_stages_of_optional_pipelines_run_in_the_projects_folder():
+    for path, stages in OPTIONAL.items():
+        for name, entry in stages.items():
+            assert (path.parent / entry["wdir"]).resolve() == ROOT, name
 
 
 def test_the_report_names_the_metrics_that_it_reads():

@@ -69,7 +69,7 @@ def check_params() -> None:
 
 @app.command()
 def show() -> None:
-    """Print the test metrics of both networks and the verdict, from metrics/."""
+    """Print the test metrics of both networks and the verdicts, from metrics/."""
     with clear_errors():
         params = config.load(ROOT / config.FILE)
         table, sentence, weights = results(ROOT / "metrics")
@@ -77,7 +77,8 @@ def show() -> None:
         notes += wording.two_thresholds(params.evaluate.threshold)
         # absolute(), not resolve(): the page may be a link into DVC's cache
         page = ROOT.absolute() / "reports" / "index.html"
-        typer.echo("\n".join((f"{table}\n\n{sentence}", *notes)))
+        folds = cross_validated(ROOT / "metrics")
+        typer.echo("\n".join((f"{table}\n\n{sentence}", folds, *notes)))
         typer.echo(
             f"\nThe page: {page if page.exists() else 'not made yet; run dvc repro'}"
         )
@@ -104,6 +105,32 @@ def results(metrics: Path) -> tuple[str, str, str]:
         ) from error
 
 
+def cross_validated(metrics: Path) -> str:
+    """Return the verdict of the cross-validation, if it was run on these images.
+
+    Raises:
+        InputError: a file in metrics/ is missing, cannot be read or lacks a key.
+    """
+    names = ("scratch_train_predictions.csv", "scratch_predictions.csv")
+    images = {one for name in names for one in image_ids(metrics / name)}
+    folds = metrics / "crossval_predictions.csv"
+    if not folds.exists() or image_ids(folds) != images:
+        return "Cross-validation: not run on these images yet; brain-mri crossval"
+    path = metrics / "crossval_statistics.csv"
+    sentence = values.read(path).get("sentence")
+    if sentence is None:
+        raise InputError(f"{path}: expected a sentence, found none; brain-mri crossval")
+    return f"Cross-validation: {sentence}"
+
+
+def image_ids(path: Path) -> set[str]:
+    """Return the images that a table of predictions is about."""
+    table = tables.read_csv(path)
+    if "image_id" not in table:
+        raise InputError(f"{path}: expected a column 'image_id', found none")
+    return set(table["image_id"])
+
+
 @app.command()
 def crossval() -> None:
     """Train both networks in every fold of a cross-validation, and compare them.
@@ -111,16 +138,9 @@ def crossval() -> None:
     Runs evidence/dvc.yaml with as many folds at once as there are cores. After a stop
     the same command goes on: only missing folds run. Hours on two cores, by default.
     """
-    with clear_errors():
-        try:
-            crossval_run.run(ROOT, config.load(ROOT / config.FILE))
-        except KeyboardInterrupt:
-            typer.echo(
-                "\nbrain-mri: stopped; folds that are done are kept, "
-                "brain-mri crossval goes on",
-                err=True,
-            )
-            raise typer.Exit(130) from None
+    advice = "folds that are done are kept, brain-mri crossval goes on"
+    with one_line_if_stopped(advice), clear_errors():
+        crossval_run.run(ROOT, config.load(ROOT / config.FILE))
 
 
 @app.command()
@@ -361,6 +381,16 @@ def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
         f"  dvc exp run -S dataset={target}\n"
         f"That takes {estimate(files, params)}."
     )
+
+
+@contextmanager
+def one_line_if_stopped(advice: str) -> Iterator[None]:
+    """Turn Ctrl-C into one line on stderr that says how to go on, and status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nbrain-mri: stopped; {advice}", err=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager

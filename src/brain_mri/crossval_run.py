@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tqdm import tqdm
 
@@ -34,12 +35,12 @@ def run(root: Path, params: Params) -> None:
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _repro(root, f"{PIPELINE}:views", f"{PIPELINE}:features")
+        repro(root, f"{PIPELINE}:views", f"{PIPELINE}:features")
         all_runs = stages(params)
         todo = pipeline.unfinished(root, list(all_runs))
         if todo:
-            _train(root, {name: all_runs[name] for name in todo}, at_once(params))
-        _repro(root, PIPELINE)
+            train(root, {name: all_runs[name] for name in todo}, at_once(params))
+        repro(root, PIPELINE)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -65,36 +66,38 @@ def at_once(params: Params) -> int:
     return max(1, allowed)
 
 
-def _train(root: Path, runs: dict[str, folds.Run], at_once: int) -> None:
-    """Train some folds and print a line for each that ends."""
-    total, done, failed = sum(r.share for r in runs.values()), 0, []
-    began = time.monotonic()
-    print(f"crossval: {len(runs)} trainings of the CNN, {at_once} at once", flush=True)
-    with tqdm(total=total, unit="%", leave=False, disable=None) as bar:
+def train(root: Path, runs: Mapping[str, folds.Run], workers: int) -> None:
+    """Train the CNN in some runs and print a line for each that ends."""
+    whole, began = sum(one.share for one in runs.values()), time.monotonic()
+    done: list[str] = []
+    failed: list[str] = []
+    print(f"crossval: {len(runs)} trainings of the CNN, {workers} at once", flush=True)
+    with tqdm(total=len(runs), leave=False, disable=None) as bar:
 
         def ended(stage: str, status: int) -> None:
-            nonlocal done
             name = stage.rpartition(":")[2]
             if status:
                 failed.append(f"{name} failed: {_error(_log(root, stage))}")
-                tqdm.write(f"crossval: {failed[-1]}")
-                return
-            done += runs[stage].share
-            left = (time.monotonic() - began) / done * (total - done)
-            tqdm.write(f"crossval: {name} done, about {duration(left)} left")
-            bar.update(runs[stage].share)
+                line = failed[-1]
+            else:
+                done.append(stage)
+                made = sum(runs[stage].share for stage in done)
+                left = (time.monotonic() - began) / made * (whole - made)
+                line = f"{name} done, {len(done)} of {len(runs)}"
+                line += f", about {duration(left)} left" if left else ""
+            tqdm.write(f"crossval: {line}")
+            sys.stdout.flush()
+            bar.update()
 
-        side_by_side(list(runs), lambda stage: _start(root, stage), at_once, ended)
+        side_by_side(list(runs), lambda stage: start_fold(root, stage), workers, ended)
     if failed:
-        raise InputError(
-            f"{failed[0]}; what is done is kept: mend this and run it again"
-        )
+        raise InputError(f"{failed[0]}. The others are kept; mend it and run it again")
 
 
 def side_by_side(
     names: Sequence[str],
     start: Callable[[str], subprocess.Popen],
-    at_once: int,
+    workers: int,
     ended: Callable[[str, int], None],
 ) -> None:
     """Run processes, some at once; after a failure start no more.
@@ -102,13 +105,13 @@ def side_by_side(
     Args:
         names: of the processes, in the order of their start.
         start: starts a process by name, as the leader of a process group.
-        at_once: how many may run at once.
+        workers: how many may run at once.
         ended: called with the name and exit status of each process that ended.
     """
     waiting, running = list(names), dict[str, subprocess.Popen]()
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < workers:
                 name = waiting.pop(0)
                 running[name] = start(name)
             for name in [n for n, p in running.items() if p.poll() is not None]:
@@ -118,20 +121,23 @@ def side_by_side(
                 ended(name, status)
             time.sleep(0.1)
     finally:
-        for process in running.values():
-            _stop(process)
+        _stop(*running.values())
 
 
-def _start(root: Path, *targets: str) -> subprocess.Popen:
+def start_fold(root: Path, stage: str) -> subprocess.Popen:
     """Start `dvc repro` of one fold alone, its output in a file."""
-    log = _log(root, targets[0])
+    log = _log(root, stage)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
-        return _dvc(root, ["repro", "--single-item", *targets], output)
+        return _dvc(root, ["repro", "--single-item", stage], output)
 
 
-def _repro(root: Path, *targets: str) -> None:
-    """Run `dvc repro` and wait for it, its output on the terminal."""
+def repro(root: Path, *targets: str) -> None:
+    """Run `dvc repro` and wait for it, its output on the terminal.
+
+    Raises:
+        InputError: it failed.
+    """
     process = _dvc(root, ["repro", *targets], None)
     try:
         status = process.wait()
@@ -141,7 +147,7 @@ def _repro(root: Path, *targets: str) -> None:
         raise InputError(f"dvc repro {' '.join(targets)} failed, see above")
 
 
-def _dvc(root: Path, command: list[str], output: object) -> subprocess.Popen:
+def _dvc(root: Path, command: list[str], output: IO[str] | None) -> subprocess.Popen:
     programs = str(Path(sys.executable).parent)  # the stages' `python`
     path = os.pathsep.join([programs, os.environ.get("PATH", "")])
     return subprocess.Popen(
@@ -151,15 +157,17 @@ def _dvc(root: Path, command: list[str], output: object) -> subprocess.Popen:
         env=os.environ | {"PATH": path, "BRAIN_MRI_RUNNER": str(os.getpid())},
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=output and subprocess.STDOUT,
+        stderr=subprocess.STDOUT if output else None,
         start_new_session=True,  # Ctrl-C reaches this program alone
     )
 
 
-def _stop(process: subprocess.Popen) -> None:
-    """End a process, if it lives, and those that it started."""
-    if process.poll() is None:
+def _stop(*processes: subprocess.Popen) -> None:
+    """End the processes that still run, and those that they started."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         os.killpg(process.pid, signal.SIGTERM)
+    for process in running:
         process.wait()
 
 

@@ -34,10 +34,10 @@ def results(root: Path) -> dict[Path, list[str]]:
 
 def outputs(root: Path, name: str) -> list[Path]:
     """Return the outputs of a stage by DVC's name of it; none for an unknown stage."""
-    called = name.rpartition(":")[2]
+    called = name.removeprefix("dvc.yaml:")
     return [
-        root / out.def_path
-        for stage in _stages(_repo(root))
+        root / out.def_path  # every stage runs in the project's folder
+        for stage in _repo(root).index.stages
         if stage.addressing == called
         for out in stage.outs
     ]

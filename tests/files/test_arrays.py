@@ -38,3 +38,15 @@ def test_no_pickle_is_read(tmp_path):
     np.save(tmp_path / "values.npy", np.array([{}, {}]), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         arrays.read(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [np.array([False, True]), np.array([1])])
+def test_rows_are_taken_with_their_index(rows):
+    taken = arrays.take(arrays.Part(np.array([[1, 2], [3, 4]]), INDEX), rows)
+    assert taken.values.tolist() == [[3, 4]]
+    assert taken.index.to_dict("list") == {k: [v[1]] for k, v in INDEX.items()}
+
+
+def test_originals_are_variant_0():
+    part = arrays.Part(np.arange(2), INDEX.assign(variant=[1, 0]))
+    assert arrays.originals(part).index["image_id"].tolist() == ["0e1234567890"]

@@ -203,3 +203,19 @@ def test_a_picture_is_scored_by_the_mean_of_its_copies():
     assert rows["y_true"].tolist() == [0, 1]  # of the image named like the picture
     assert rows["y_score"].tolist() == pytest.approx([0.15, 0.35])
     assert observations.observed(table).patient.tolist() == ["a", "a"]
+
+
+def test_a_run_of_cross_validation_names_its_numbers():
+    scores = np.array([0.70000001, 0.2], np.float32)
+    table = predictions.of_run("vgg", (1, 2, 50, 0), index(file="x.jpg"), scores)
+    assert tuple(table.columns) == predictions.RUN_COLUMNS
+    assert table["image_id"].tolist() == ["a", "b"]
+    assert table["y_score"].tolist() == [0.2, 0.7]
+    assert set(table["classifier"]) == {"vgg"}
+    numbers = table[[*predictions.RUN]].drop_duplicates()
+    assert numbers.to_numpy().tolist() == [[1, 2, 50, 0]]
+
+
+def test_a_score_that_is_no_number_names_the_fold():
+    with pytest.raises(InputError, match=r"fold 2 of repeat 1, image b: .* nan"):
+        predictions.of_run("vgg", (1, 2, 100, 0), index(), np.array([np.nan, 0.2]))

@@ -7,6 +7,7 @@ from brain_mri.errors import InputError  # noqa: E402
 from brain_mri.files import vectors  # noqa: E402
 from brain_mri.networks import (  # noqa: E402
     backend,
+    inference,
     models,
     saved_weights,
     scratch,
@@ -190,3 +191,14 @@ def test_damaged_weights_are_refused(tmp_path):
     (tmp_path / scratch.WEIGHTS).write_bytes(b"no array")
     with pytest.raises(InputError, match=r"scratch\.npy: cannot be read"):
         models.load("scratch", 32, tmp_path, tmp_path)
+
+
+def test_a_network_trained_in_mixed_precision_is_scored_in_float32():
+    backend.prepare(1, "mixed_bfloat16")
+    trained = scratch.scratch_cnn(32, 0.5)
+    scored = inference.in_float32(trained, lambda: scratch.scratch_cnn(32, 0))
+    assert trained.get_layer("block1_conv").compute_dtype == "bfloat16"
+    assert scored.get_layer("block1_conv").compute_dtype == "float32"
+    for before, after in zip(trained.weights, scored.weights, strict=True):
+        assert np.array_equal(before, after)
+    assert inference.in_float32(scored, lambda: None) is scored

@@ -19,13 +19,13 @@ def part(n=20, seed=0):
     return Part(images.astype(np.uint8), index)
 
 
-def fit(seed=3, epochs=2):
+def fit(seed=3, epochs=2, validated=True):
     backend.prepare(seed)
     model = scratch.scratch_cnn(32, 0.5)
     history = training.fit(
         model,
         part(),
-        part(seed=1),
+        part(seed=1) if validated else None,
         lr=1e-3,
         epochs=epochs,
         batch_size=8,
@@ -48,6 +48,15 @@ def test_same_seed_same_bytes(tmp_path):
         histories.append(history)
     assert hashes[0] == hashes[1] != hashes[2]
     pd.testing.assert_frame_equal(histories[0], histories[1])
+
+
+def test_without_a_validation_part_the_weights_are_the_same():
+    model, history = fit()
+    alone, shorter = fit(validated=False)
+    for with_it, without in zip(model.weights, alone.weights, strict=True):
+        assert np.array_equal(with_it, without)
+    columns = ["epoch", "loss", "accuracy"]
+    pd.testing.assert_frame_equal(shorter, history[columns])
 
 
 def test_without_class_weights_it_is_the_plain_loop(monkeypatch):

@@ -95,9 +95,7 @@ def assign_folds(
     return images["patient"].map(fold_of).to_numpy(dtype=np.int64)
 
 
-def divide(
-    images: pd.DataFrame, run: Run, folds: int, seed: int
-) -> tuple[Mask, Mask]:
+def divide(images: pd.DataFrame, run: Run, folds: int, seed: int) -> tuple[Mask, Mask]:
     """Return which images a run trains on and which it holds out, shape (n,) each.
 
     A share below 100 % takes the first training patients of each class, in the order of

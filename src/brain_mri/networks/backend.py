@@ -26,6 +26,7 @@ def prepare(seed: int, precision: str = "float32", threads: int = 0) -> None:
         # once initialised, TensorFlow refuses a different number but not the same one
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.clear_session()  # or earlier networks of this process stay in memory
     keras.utils.set_random_seed(seed)
     # override the user's keras.json
     keras.config.set_floatx("float32")

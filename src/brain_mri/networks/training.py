@@ -60,8 +60,9 @@ def fit(
 
     Returns:
         Columns epoch (from 1), loss, accuracy and, with a validation part, val_loss and
-        val_accuracy, rounded to 6 decimals. With balanced weights, both losses are weighted, by the weights of the
-        training part; both accuracies are the plain share right, before the correction.
+        val_accuracy, rounded to 6 decimals. With balanced weights, both losses are
+        weighted, by the weights of the training part; both accuracies are the plain
+        share right, before the correction.
 
     Raises:
         InputError: the loss becomes NaN or infinite; or a class is to be weighted that

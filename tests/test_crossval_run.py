@@ -1,0 +1,271 @@
+"""evidence/dvc.yaml, shrunk: side by side, stopped half way, gone on with."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+from conftest import ROOT, commit, edited_params, run
+
+from brain_mri import config, crossval_run, pipeline
+from brain_mri.dataset.folds import Run
+from brain_mri.errors import InputError
+from brain_mri.files import tables
+
+PATIENCE = 120  # seconds, for a busy machine
+SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [50], "seeds": []}
+TRAININGS = {
+    *(f"scratch_fold@{repeat}-{fold}" for repeat in (1, 2) for fold in (1, 2)),
+    *(f"scratch_share@50-{fold}" for fold in (1, 2)),
+}
+
+
+def wait_until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def recorded(folder):
+    """The trainings that evidence/dvc.lock knows."""
+    path = folder / "evidence" / "dvc.lock"
+    found = yaml.safe_load(path.read_text()) if path.exists() else None
+    return TRAININGS & set((found or {}).get("stages", {}))  # DVC may be writing it
+
+
+def processes(folder):
+    """Every process at work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != "zombie" and process.cwd() == str(folder):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def start(folder):
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        ["brain-mri", "crossval"],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def trained(output):
+    """The trainings that a run says it has done."""
+    lines = [line for line in output.splitlines() if " done, " in line]
+    return {line.split()[1] for line in lines}
+
+
+@pytest.fixture(scope="module")
+def crossed(project, tmp_path_factory):
+    """A shrunk project whose cross-validation was stopped twice; what each run said."""
+    folder = tmp_path_factory.mktemp("crossed") / "brain mri"
+    shutil.copytree(project, folder, symlinks=True)
+    with edited_params(folder) as values:
+        values["crossval"] |= SMALL
+    commit(folder, "fewer folds")
+
+    stopped = start(folder)
+    logs = folder / crossval_run.LOGS
+    wait_until(lambda: logs.exists() and any(f.stat().st_size for f in logs.iterdir()))
+    stopped.send_signal(signal.SIGINT)
+    told = stopped.communicate(timeout=PATIENCE)
+    assert not processes(folder)
+
+    killed = start(folder)
+    wait_until(lambda: recorded(folder))
+    killed.kill()
+    killed.communicate()
+    wait_until(lambda: not processes(folder))
+    before = recorded(folder)
+
+    last = run(folder, "brain-mri", "crossval")
+    commit(folder, "crossed")
+    return {
+        "folder": folder,
+        "stopped": (stopped.returncode, *told),
+        "before": before,
+        "last": last.stdout,
+    }
+
+
+def test_ctrl_c_is_one_line(crossed):
+    status, _, errors = crossed["stopped"]
+    assert status == 130
+    [line] = [line for line in errors.splitlines() if "stopped" in line]
+    assert line.startswith("brain-mri: stopped; folds that are done are kept")
+    assert "Traceback" not in errors
+
+
+def test_after_a_kill_only_missing_folds_run(crossed):
+    assert 0 < len(crossed["before"]) < len(TRAININGS)
+    assert trained(crossed["last"]) == TRAININGS - crossed["before"]
+    again = run(crossed["folder"], "brain-mri", "crossval").stdout
+    assert "trainings of the CNN" not in again
+    assert "Running stage" not in again
+
+
+def test_a_fold_alone_gives_the_bytes_of_folds_side_by_side(crossed):
+    folder, [name, *_] = crossed["folder"], sorted(TRAININGS - crossed["before"])
+    target = f"{crossval_run.PIPELINE}:{name}"
+    run(folder, "dvc", "repro", "-s", "-f", "--no-run-cache", target)
+    assert run(folder, "git", "status", "--porcelain").stdout == ""
+
+
+def test_each_image_is_held_out_once_a_repeat(crossed):
+    table = tables.read_csv(crossed["folder"] / "metrics" / "crossval_predictions.csv")
+    manifest = tables.read_csv(crossed["folder"] / "data" / "manifest.csv")
+    ordinary = table[(table["share"] == 100) & (table["seed"] == 0)]
+    runs = ordinary.groupby(["classifier", "repeat"])
+    assert len(runs) == 7 * 2
+    for _, rows in runs:
+        assert sorted(rows["image_id"]) == sorted(manifest["image_id"])
+    folds = ordinary.groupby(["repeat", "patient"])["fold"].nunique()
+    assert folds.max() == 1  # the same folds for every classifier
+    assert set(table[table["share"] == 50]["classifier"]) == {"scratch", "vgg", "edges"}
+
+
+def test_the_root_does_not_notice(crossed):
+    folder = crossed["folder"]
+    assert "Running" not in run(folder, "dvc", "repro").stdout
+    assert "up to date" in run(folder, "dvc", "status", "dvc.yaml").stdout
+    assert pipeline.stale(folder) == "" or "evidence" not in pipeline.stale(folder)
+    summary = json.loads((folder / "metrics" / "crossval.json").read_text())
+    assert (summary["repeats"], summary["folds"]) == (2, 2)
+
+
+def test_show_tells_both_verdicts_and_none_of_other_images(crossed, tmp_path):
+    folder = shutil.copytree(
+        crossed["folder"],
+        tmp_path / "copy",
+        ignore=shutil.ignore_patterns(".dvc", "data"),
+    )
+    shown = run(folder, "brain-mri", "show").stdout
+    assert "2 × 2-fold cross-validation" in shown
+    path = folder / "metrics" / "crossval_predictions.csv"
+    table = tables.read_csv(path)
+    tables.write_csv(path, table[table["image_id"] != table["image_id"].iloc[0]])
+    told = "Cross-validation: not run on these images yet; brain-mri crossval"
+    assert told in run(folder, "brain-mri", "show").stdout
+
+
+def test_a_list_in_the_parameters_changes_the_stages(crossed):
+    """As `dvc exp run -S 'crossval.repeats=[1]'` writes it."""
+    folder = crossed["folder"]
+    try:
+        with edited_params(folder) as values:
+            values["crossval"]["repeats"] = [1]
+        listed = run(folder, "dvc", "stage", "list", crossval_run.PIPELINE).stdout
+        assert "scratch_fold@1-2" in listed
+        assert "scratch_fold@2-1" not in listed
+        dry = run(folder, "dvc", "repro", "--dry", crossval_run.PIPELINE).stdout
+        assert "Running stage 'evidence/dvc.yaml:scratch" not in dry
+    finally:
+        run(folder, "git", "checkout", "-q", "params.yaml")
+
+
+def starter(tmp_path, codes):
+    """Start small programs by name, and count how many run at once."""
+    counts = []
+
+    def start(name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", codes[name]],
+            cwd=tmp_path,
+            start_new_session=True,
+        )
+        counts.append(sum(p.status() != "zombie" for p in processes(tmp_path)))
+        return process
+
+    return start, counts
+
+
+def test_no_more_run_at_once_than_allowed(tmp_path):
+    start, counts = starter(tmp_path, dict.fromkeys("abcde", "pass"))
+    ended = []
+    crossval_run.side_by_side("abcde", start, 2, lambda *one: ended.append(one))
+    assert sorted(ended) == [(name, 0) for name in "abcde"]
+    assert max(counts) <= 2
+
+
+def test_after_a_failure_none_starts_and_the_others_end(tmp_path):
+    slow = "import time; time.sleep(1)"
+    start, counts = starter(tmp_path, {"a": "raise SystemExit(3)", "b": slow})
+    ended = []
+    crossval_run.side_by_side("abcd", start, 2, lambda *one: ended.append(one))
+    assert ended == [("a", 3), ("b", 0)]
+    assert len(counts) == 2
+
+
+def test_a_stop_ends_every_process(tmp_path):
+    start, _ = starter(
+        tmp_path, {"a": "pass"} | dict.fromkeys("bc", "import time; time.sleep(600)")
+    )
+
+    def stop(name, status):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crossval_run.side_by_side("abc", start, 3, stop)
+    assert not processes(tmp_path)
+
+
+def test_a_failed_fold_is_named_with_its_error(tmp_path, monkeypatch, capsys):
+    stages = {f"{crossval_run.PIPELINE}:scratch_fold@1-{f}": Run(1, f) for f in (1, 2)}
+
+    def start(root, stage):
+        log = root / crossval_run.LOGS / f"{stage.partition(':')[2]}.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(
+            "Running stage\nscratch_fold: training diverged\n"
+            "ERROR: failed to reproduce 'x': exited with 1\n"
+        )
+        code = f"raise SystemExit({int(stage.endswith('2'))})"
+        return subprocess.Popen([sys.executable, "-c", code])
+
+    monkeypatch.setattr(crossval_run, "start_fold", start)
+    with pytest.raises(
+        InputError, match=r"scratch_fold@1-2 failed: scratch_fold: training diverged"
+    ):
+        crossval_run.train(tmp_path, stages, workers=1)
+    assert "scratch_fold@1-1 done, 1 of 2, about" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "free", "expected"),
+    [(8, 1, None, 8), (8, 3, None, 2), (8, 0, None, 1), (2, 4, None, 1),
+     (8, 1, 3e9, 1), (8, 1, 0, 1)],
+)  # fmt: skip
+def test_cores_and_memory_limit_the_folds_at_once(
+    monkeypatch, cores, threads, free, expected
+):
+    params = config.load(ROOT / "params.yaml")
+    wanted = params.crossval.model_copy(update={"threads": threads})
+    monkeypatch.setattr("brain_mri.progress.cores", lambda: cores)
+    monkeypatch.setattr("brain_mri.networks.memory.available", lambda: free)
+    assert crossval_run.at_once(params.model_copy(update={"crossval": wanted})) == (
+        expected
+    )
+
+
+def test_stages_are_those_of_dvc_yaml():
+    named = crossval_run.stages(config.load(ROOT / "params.yaml"))
+    listed = run(ROOT, "dvc", "stage", "list", "--name-only", crossval_run.PIPELINE)
+    there = {n for n in listed.stdout.split() if ":scratch_" in n}
+    assert set(named) == there
