@@ -28,7 +28,13 @@ def main(
     memory.check_training(len(train.index), size, params.batch_size, params.precision)
 
     # from here on TensorFlow loads
-    from brain_mri.networks import backend, inference, scratch, training
+    from brain_mri.networks import (
+        backend,
+        inference,
+        scratch,
+        training,
+        training_scores,
+    )
 
     own_seed = folds.training_seed(params.seed, numbers)
     backend.prepare(own_seed, params.precision, params.crossval.threads)
@@ -46,7 +52,9 @@ def main(
     )
     model = inference.in_float32(model, lambda: scratch.scratch_cnn(size, dropout=0))
     scores = inference.predict(model, held)[:, 0]
-    tables.write_csv(out, predictions.of_run("scratch", numbers, held.index, scores))
+    learned = training_scores.ranking(model, train)
+    table = predictions.of_run("scratch", numbers, held.index, scores, learned)
+    tables.write_csv(out, table)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,13 @@ from brain_mri.networks import standardising
 
 def main(features: Path, out: Path, *, params: Params) -> None:
     # TensorFlow loads
-    from brain_mri.networks import backend, inference, training, vgg16_head
+    from brain_mri.networks import (
+        backend,
+        inference,
+        training,
+        training_scores,
+        vgg16_head,
+    )
 
     logging.getLogger("tensorflow").setLevel("ERROR")  # warns of many trainings
     views, recipe = arrays.read(features), params.vgg
@@ -44,7 +50,9 @@ def main(features: Path, out: Path, *, params: Params) -> None:
             model, lambda: vgg16_head.head(vgg16_head.vgg16_classifier(32, 0))
         )
         scores = inference.predict(model, held)[:, 0]
-        found.append(predictions.of_run("vgg", numbers, held.index, scores))
+        learned = training_scores.ranking(model, train)
+        table = predictions.of_run("vgg", numbers, held.index, scores, learned)
+        found.append(table)
     tables.write_csv(out, pd.concat(found, ignore_index=True))
 
 

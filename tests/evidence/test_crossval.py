@@ -15,6 +15,7 @@ from brain_mri.files import values
 pytestmark = pytest.mark.filterwarnings("error")
 SIGNALS = {"scratch": 0.6, "vgg": 1.0, "majority": 0.0, "file_facts": 0.2, "edges": 0.8}
 DESIGN = {"n_pictures": 100, "n_patients": 100, "repeats": 3, "folds": 5}
+LEARNED = dict.fromkeys(("scratch", "vgg"), {"learned": True})
 
 
 def run(name, repeat, fold, share, seed, pictures, y_true, y_score):
@@ -24,7 +25,7 @@ def run(name, repeat, fold, share, seed, pictures, y_true, y_score):
     for column in ("seed", "share", "fold", "repeat"):
         table.insert(0, column, locals()[column])
     table.insert(0, "classifier", name)
-    return table
+    return table.assign(train_roc_auc=0.99 if name in LEARNED else np.nan)
 
 
 def drawn(n=100, repeats=2, folds=5, signals=SIGNALS, shares=(25, 50), seeds=4):
@@ -89,6 +90,7 @@ def test_the_scores_of_a_fold_are_scikit_learns(predictions):
     assert scores.columns.tolist() == [
         *("classifier", "repeat", "fold", "share", "seed"),
         *("n_pictures", "n_train_pictures", "accuracy", "balanced_accuracy", "roc_auc"),
+        "train_roc_auc",
     ]
     keys = [*crossval.RUN]
     assert scores.equals(scores.sort_values(keys).reset_index(drop=True))
@@ -97,6 +99,7 @@ def test_the_scores_of_a_fold_are_scikit_learns(predictions):
         y_true, called = rows["y_true"], rows["y_score"] >= 0.5
         assert row["n_pictures"] == len(rows)
         assert row["n_train_pictures"] == round((100 - len(rows)) * key[3] / 100)
+        assert row["train_roc_auc"] == 0.99 or key[0] not in LEARNED
         assert [row["accuracy"], row["balanced_accuracy"], row["roc_auc"]] == (
             pytest.approx(
                 [
@@ -199,11 +202,27 @@ def test_no_verdict_whatever_the_interval(changed, classes, word, start):
         if "n_pictures" in changed
         else (DESIGN | changed)
     )
-    found = judge(difference, design, classes, better, "imagenet")
+    found = judge(difference, design, classes, LEARNED, better, "imagenet")
     assert found[0] == word
     assert found[1].startswith(start)
     assert "file facts" not in found[1]
     assert word in UNDECIDED
+
+
+def test_a_network_that_did_not_learn_is_not_compared():
+    predictions = folds_of({"scratch": [1, 2, 1, 2, 2], "vgg": [4, 4, 3, 4, 4]})
+    assert summary(predictions)["verdict"] == "vgg better"
+    poor = {1: 0.5, 2: 0.55, 3: 0.45, 4: 0.52, 5: 0.49}
+    mine = predictions["classifier"] == "scratch"
+    predictions.loc[mine, "train_roc_auc"] = predictions["fold"].map(poor)
+    found = summary(predictions)
+    assert found["verdict"] == "did not learn"
+    assert found["verdict"] in UNDECIDED
+    assert found["sentence"].startswith(
+        "No verdict: CNN from scratch did not learn (ROC AUC on the images that it "
+        "was trained on 0.50, 95 % interval 0.4"
+    )
+    assert found["training"]["vgg"]["roc_auc"] == 0.99
 
 
 @pytest.mark.parametrize("ahead", [0, 1])

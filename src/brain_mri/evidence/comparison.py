@@ -29,7 +29,6 @@ from brain_mri.evidence.scoring import Scores, defined, rounded, score
 from brain_mri.files.names import NETWORKS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 
-CHANCE = 0.5  # ROC AUC of a network that has learnt nothing
 # The champion's metrics in `metrics/selected.json`.
 HEADLINE = (
     "accuracy",
@@ -132,7 +131,7 @@ def training_scores(predictions: pd.DataFrame) -> dict[str, object]:
         "roc_auc_low": rounded(low),
         "roc_auc_high": rounded(high),
         "n_pictures": len(y_true),
-        "learned": least is not None and least > CHANCE,
+        "learned": least is not None and least > verdict.CHANCE,
     }
 
 

@@ -29,13 +29,14 @@ def fold_scores(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         predictions: one row per run and held-out image: columns `RUN`, image_id,
-            picture, patient, y_true (0 or 1) and y_score in [0, 1].
+            picture, patient, y_true (0 or 1), y_score in [0, 1], and train_roc_auc, of
+            a network on the images that it was trained on.
 
     Returns:
         One row per run, sorted: columns `RUN`, n_pictures, n_train_pictures (the
         pictures of the other folds of that repeat times the share, rounded), accuracy
-        and balanced_accuracy at 0.5, and roc_auc. Rounded to 6 decimals, NaN where
-        undefined.
+        and balanced_accuracy at 0.5, roc_auc and train_roc_auc. Rounded to 6 decimals,
+        NaN where undefined.
     """
     whole = predictions.groupby("repeat")["picture"].nunique()
     rows = []
@@ -44,7 +45,8 @@ def fold_scores(predictions: pd.DataFrame) -> pd.DataFrame:
         n = table["picture"].nunique()
         n_train = round((whole[row["repeat"]] - n) * row["share"] / WHOLE)
         row |= {"n_pictures": n, "n_train_pictures": n_train}
-        rows.append(row | _metrics(table))
+        row |= _metrics(table)
+        rows.append(row | {"train_roc_auc": table["train_roc_auc"].iloc[0]})
     return pd.DataFrame(rows).astype(dict.fromkeys(METRICS, float))
 
 
@@ -66,6 +68,7 @@ def summarise(
         - verdict, sentence: which network is better; `primary` alone decides.
         - primary: difference, low, high and half_width; folds, test_per_training and
           standard_deviation, from which these follow.
+        - training.<network>: see `foldwise.training`.
         - design: n_pictures, n_patients, n_images, repeats, folds.
         - scores.<classifier>: accuracy, balanced_accuracy and roc_auc, the mean of the
           folds, with `_low` and `_high`.
@@ -97,7 +100,8 @@ def summarise(
     against = {network: _against(main, network, nulls) for network in NETWORKS}
     design = _design(predictions, main)
     classes = predictions["y_true"].nunique()
-    word, sentence = judge(difference, design, classes, against, weights)
+    training = foldwise.training(main)
+    word, sentence = judge(difference, design, classes, training, against, weights)
     return {
         "verdict": word,
         "sentence": sentence,
@@ -110,6 +114,7 @@ def summarise(
             "test_per_training": kept(foldwise.ratio(main)),
             "standard_deviation": foldwise.spread(foldwise.by_fold(main, *NETWORKS)),
         },
+        "training": training,
         "design": design,
         "scores": {
             name: foldwise.means(main[main["classifier"] == name])

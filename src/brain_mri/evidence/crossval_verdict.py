@@ -1,6 +1,7 @@
 """Word the verdict of the cross-validation, which only the primary interval decides."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from brain_mri.evidence import labels, verdict
 from brain_mri.evidence.labels import signed
@@ -8,13 +9,15 @@ from brain_mri.evidence.power import FEWEST, FEWEST_PATIENTS
 from brain_mri.evidence.scoring import Scores
 
 NO_SPREAD = "no spread"  # the verdict if all folds have the same difference
-UNDECIDED = (*verdict.UNDECIDED, NO_SPREAD)  # verdicts without a comparison
+# verdicts without a comparison
+UNDECIDED = (*verdict.UNDECIDED, verdict.UNLEARNED, NO_SPREAD)
 
 
 def judge(
     difference: Scores,
     design: Mapping[str, int],
     classes: int,
+    training: Mapping[str, Mapping[str, Any]],
     against: Mapping[str, Mapping[str, Scores]],
     weights: str,
 ) -> tuple[str, str]:
@@ -25,11 +28,16 @@ def judge(
             half_width; None where undefined.
         design: n_pictures, n_patients, repeats and folds.
         classes: number of classes among the pictures.
+        training: for each network, ROC AUC on the images that it was trained on, and
+            whether it learned.
         against: differences between each network and each null baseline.
         weights: source of VGG-16's weights, imagenet or random.
     """
     word, sentence = _undecided(difference, design, classes)
-    if not word:
+    unlearned = {name: row for name, row in training.items() if not row["learned"]}
+    if unlearned:
+        word, sentence = verdict.did_not_learn(unlearned, weights)
+    elif not word:
         word, sentence = _decided(difference, design, weights)
         if all(verdict.BLIND in found for found in against.values()):
             above = [n for n in against if verdict.beats(against[n][verdict.BLIND])]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri.errors import InputError
+from brain_mri.evidence import verdict
 from brain_mri.evidence.corrected import Corrected, corrected
 from brain_mri.evidence.scoring import Scores, defined, rounded
 from brain_mri.files.names import NETWORKS
@@ -71,6 +72,24 @@ def means(scores: pd.DataFrame) -> Scores:
         low, high = mean.limits(0, 1)
         values = {"": mean.mean, "_low": low, "_high": high}
         found |= {f"{metric}{end}": kept(value) for end, value in values.items()}
+    return found
+
+
+def training(main: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return for each network how well it ranks the images that it was trained on.
+
+    `learned` tells whether the lower limit of the folds' mean ROC AUC, or the mean
+    itself if there is no limit, is above chance.
+    """
+    found = {}
+    for name in NETWORKS:
+        rows = main[main["classifier"] == name]
+        mean = corrected(rows["train_roc_auc"], ratio(rows))
+        low, high = mean.limits(0, 1)
+        values = {"roc_auc": mean.mean, "roc_auc_low": low, "roc_auc_high": high}
+        least = mean.mean if np.isnan(low) else low
+        found[name] = {key: kept(value) for key, value in values.items()}
+        found[name]["learned"] = bool(least > verdict.CHANCE)
     return found
 
 

@@ -14,6 +14,7 @@ UNDECIDED = (
     "too few patients",
     "one class",
 )  # verdicts without a comparison
+CHANCE = 0.5  # ROC AUC of a network that has learnt nothing
 UNLEARNED = "did not learn"  # the verdict if a network cannot rank its training images
 BLIND = "file_facts"  # the null baseline that the first sentence names
 

@@ -12,7 +12,7 @@ INDEX = ("image_id", "picture", "patient", "y_true")
 COLUMNS = ("image_id", "picture", "patient", "part", "y_true", "y_score", "y_pred")
 # Of cross-validation: a row per classifier, run and held-out image.
 RUN = ("repeat", "fold", "share", "seed")
-RUN_COLUMNS = ("classifier", *RUN, *INDEX, "y_score")
+RUN_COLUMNS = ("classifier", *RUN, *INDEX, "y_score", "train_roc_auc")
 # Decision threshold of the verdict and the null baselines. `evaluate.threshold` holds
 # for the networks' tables only.
 VERDICT_THRESHOLD = 0.5
@@ -54,7 +54,11 @@ def table(
 
 
 def of_run(
-    classifier: str, run: Sequence[int], index: pd.DataFrame, scores: npt.NDArray
+    classifier: str,
+    run: Sequence[int],
+    index: pd.DataFrame,
+    scores: npt.NDArray,
+    train_roc_auc: float = np.nan,
 ) -> pd.DataFrame:
     """Lay out the predictions of one run of cross-validation.
 
@@ -63,6 +67,7 @@ def of_run(
         run: the numbers named in RUN.
         index: columns `INDEX` of the images held out.
         scores: their scores, shape (n,).
+        train_roc_auc: ROC AUC of a network on the images that it was trained on.
 
     Returns:
         Columns `RUN_COLUMNS`, the scores `rounded`; sorted by image.
@@ -71,7 +76,11 @@ def of_run(
         InputError: a score is NaN or infinite.
     """
     table = _scored(index, scores, f"fold {run[1]} of repeat {run[0]},")
-    table = table.assign(classifier=classifier, **dict(zip(RUN, run, strict=True)))
+    table = table.assign(
+        classifier=classifier,
+        **dict(zip(RUN, run, strict=True)),
+        train_roc_auc=train_roc_auc,
+    )
     return table[[*RUN_COLUMNS]].sort_values("image_id", ignore_index=True)
 
 
