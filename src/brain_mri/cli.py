@@ -135,8 +135,8 @@ def image_ids(path: Path) -> set[str]:
 def crossval() -> None:
     """Train both networks in every fold of a cross-validation, and compare them.
 
-    Runs evidence/dvc.yaml with as many folds at once as there are cores. After a stop
-    the same command goes on: only missing folds run. Hours on two cores, by default.
+    Runs evidence/dvc.yaml, with as many folds at once as the cores allow: about an
+    hour on two. After a stop the same command goes on: only missing folds run.
     """
     advice = "folds that are done are kept, brain-mri crossval goes on"
     with one_line_if_stopped(advice), clear_errors():
