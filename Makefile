@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro crossval check test torture lock check-lock clean
+.PHONY: help repro crossval external check test torture lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -16,6 +16,10 @@ repro: .venv/installed  ## install if need be, run the pipeline, print the compa
 
 crossval: .venv/installed  ## cross-validate both networks; a stop loses little, it goes on
 	@$(BIN)/brain-mri crossval
+
+# The shell, not make, expands DATASET: its name may hold blanks and quotes.
+external: .venv/installed  ## test both networks on another collection: DATASET=path
+	@$(BIN)/brain-mri external $${DATASET:+"$$DATASET"}
 
 check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
 	@$(BIN)/brain-mri check

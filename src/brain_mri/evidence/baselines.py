@@ -16,7 +16,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from brain_mri.evidence.observations import EVALUATED
 from brain_mri.files import predictions
 from brain_mri.files.arrays import Part
 from brain_mri.files.predictions import VERDICT_THRESHOLD
@@ -33,20 +32,20 @@ Scorer = Callable[[Part, Part], npt.NDArray[np.float64]]
 def predict(
     parts: Mapping[str, Part], manifest: pd.DataFrame, *, seed: int
 ) -> pd.DataFrame:
-    """Fit every baseline on train and predict val and test.
+    """Fit every baseline on train and predict the other parts.
 
     Args:
-        parts: train, val and test, with images uint8, shape (n, size, size).
+        parts: train and others, with images uint8, shape (n, size, size).
         manifest: columns image_id, width, height, bytes, mode, format.
         seed: seed of the random forests.
 
     Returns:
         A predictions table with a first column `baseline`.
     """
-    indexes = {part: parts[part].index for part in EVALUATED}
+    indexes = {part: parts[part].index for part in parts if part != "train"}
     tables = []
     for name, scorer in scorers(manifest, seed).items():
-        scores = {p: scorer(parts["train"], parts[p])[:, None] for p in EVALUATED}
+        scores = {p: scorer(parts["train"], parts[p])[:, None] for p in indexes}
         table = predictions.table(indexes, scores, VERDICT_THRESHOLD)
         table.insert(0, "baseline", name)
         tables.append(table)

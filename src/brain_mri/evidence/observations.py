@@ -70,15 +70,31 @@ def read(path: Path, parts: Sequence[str] = EVALUATED) -> pd.DataFrame:
 
 def read_baselines(path: Path) -> dict[str, pd.DataFrame]:
     """Read and check the predictions of the null baselines, by name."""
+    return read_classifiers(path, "baseline", EVALUATED)
+
+
+def read_classifiers(
+    path: Path, column: str, parts: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Read and check the predictions of several classifiers, by name.
+
+    Args:
+        path: the file.
+        column: the column that names the classifier.
+        parts: the parts that it may contain.
+
+    Raises:
+        InputError: the column is missing; see `read`.
+    """
     together = tables.read_csv(path)
-    if "baseline" not in together:
-        raise InputError(f"{path}: expected a column 'baseline', found none")
+    if column not in together:
+        raise InputError(f"{path}: expected a column {column!r}, found none")
     _check_filled(together, path)
     return {
         str(name): _checked(
-            rows.drop(columns="baseline").reset_index(drop=True), path, EVALUATED
+            rows.drop(columns=column).reset_index(drop=True), path, parts
         )
-        for name, rows in together.groupby("baseline", sort=False)
+        for name, rows in together.groupby(column, sort=False)
     }
 
 

@@ -3,6 +3,7 @@
 The file holds no timestamp, name or link, so the same numbers give the same bytes.
 """
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def write(path: Path, vector: Vector) -> None:
     np.save(content, np.ascontiguousarray(vector, "<f4"))
     with writing(path) as part:
         part.write_bytes(content.getbuffer())
+
+
+def digest(folder: Path) -> str:
+    """Identify trained weights: the first 12 hex digits of the SHA-256 of the file.
+
+    Args:
+        folder: the output folder of a training stage, which holds one file.
+    """
+    [path] = folder.iterdir()
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def read(path: Path, count: int) -> Vector:

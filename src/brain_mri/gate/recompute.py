@@ -15,16 +15,19 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri import config
+from brain_mri import config, dvc_lock
 from brain_mri.config import Params
 from brain_mri.errors import InputError
-from brain_mri.evidence import observations, summaries
+from brain_mri.evidence import external, observations, summaries
 from brain_mri.evidence.observations import miscalled
 from brain_mri.files import predictions, tables, values
 from brain_mri.files.names import NETWORKS
+from brain_mri.presentation import wording
 
 TOLERANCE = 1.5e-6  # six decimals are kept; another machine may round the last one
 SPLIT = "split_counts.csv"
+PARTLY = (SPLIT, external.HEADLINE, external.STATISTICS)
+EXTERNAL = Path("evidence", "external")  # the folder of that pipeline
 
 Leaves = dict[str, Any]
 
@@ -66,6 +69,37 @@ def differences(metrics: Path, params: Params) -> list[str]:
     lines |= _answers(networks, trained, nulls, threshold)
     return [
         f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
+    ]
+
+
+def of_external(root: Path) -> list[str]:
+    """List the values of metrics/external* that differ from those computed.
+
+    None are compared if no other collection was tested with the networks of the last
+    run. The counts of pictures left out, the distances of the training images and the
+    networks' fingerprints do not follow from predictions.
+
+    Args:
+        root: the project's folder.
+
+    Raises:
+        InputError: a file is missing or unreadable, or its predictions are invalid.
+    """
+    if not dvc_lock.belongs(root, EXTERNAL):
+        return []
+    taken = dvc_lock.stages(root / EXTERNAL)["external"].params
+    metrics = root / "metrics"
+    expected = external.summarise(
+        external.read(metrics / "external_predictions.csv"),
+        _predictions(metrics, "train_predictions", observations.TRAINED),
+        threshold=float(taken["evaluate.threshold"]),
+        weights=str(taken["vgg.weights"]),
+        drawn=wording.is_mechanics_only(taken["dataset"], taken["external.dataset"]),
+    )
+    return [
+        f"{metrics / name}: {line}"
+        for name, wanted in expected.items()
+        for line in _file(metrics / name, wanted)
     ]
 
 
@@ -158,7 +192,7 @@ def _predictions(
 
 def _file(path: Path, wanted: Mapping[str, object] | pd.DataFrame) -> list[str]:
     expected, found = leaves(wanted), stored(path)
-    if path.name == SPLIT:  # the predictions do not give its other values
+    if path.name in PARTLY:  # the predictions do not give its other values
         found = {key: value for key, value in found.items() if key in expected}
     return unlike(found, expected)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri import dvc_lock
+from brain_mri.dataset.likeness import described
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import outliers
@@ -135,18 +136,10 @@ def likeness(run: dvc_lock.Run) -> Likeness | None:
     if not (run.root / TRAIN).exists():
         return None
     part = arrays.read(run.output(TRAIN))
-    crops = tables.read_csv(run.output(DATA / "crop.csv")).set_index("image_id")
-    boxes = crops.loc[part.index["image_id"]]
-    aspects = (boxes["x1"] - boxes["x0"]) / (boxes["y1"] - boxes["y0"])
-    described = np.stack(
-        [
-            outliers.features(np.asarray(crop), aspect)
-            for crop, aspect in zip(part.values, aspects, strict=True)
-        ]
-    )
+    features = described(part, tables.read_csv(run.output(DATA / "crop.csv")))
     patients = part.index["patient"].to_numpy()
     first = np.unique(patients, return_index=True)[1]
     if len(first) <= outliers.NEIGHBOURS:  # too few to judge distances
         return None
-    limit = outliers.fence(outliers.distances(described, patients))
-    return Likeness(described[first], limit)
+    limit = outliers.fence(outliers.distances(features, patients))
+    return Likeness(features[first], limit)

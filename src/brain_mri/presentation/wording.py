@@ -15,6 +15,7 @@ from brain_mri.files.predictions import VERDICT_THRESHOLD
 Scores = Mapping[str, float | int | None]
 
 DRAWN = Path("data/phantom")  # `limits` notes that this data set is drawn
+DRAWN_ELSEWHERE = Path("data/phantom_elsewhere")  # default of external.dataset
 RARE = 0.2  # a convention: with a smaller share of test pictures a class is called rare
 # Columns of the headline table; the chart beside it shows the first and ROC AUC.
 COLUMNS = ("accuracy", "sensitivity", "specificity", "roc_auc")
@@ -237,6 +238,12 @@ def enlarged(shares: Mapping[str, float], image_size: int) -> str:
 def is_drawn(dataset: Path) -> bool:
     """Return whether a path, in any spelling, is that of the embedded phantoms."""
     return Path(os.path.normpath(dataset)) == DRAWN
+
+
+def is_mechanics_only(trained: str, tested: str) -> bool:
+    """Return whether the training collection or the one tested on is drawn."""
+    drawn = {Path(os.path.normpath(folder)) for folder in (trained, tested)}
+    return bool(drawn & {DRAWN, DRAWN_ELSEWHERE})
 
 
 def limits(weights: str, drawn: bool) -> list[str]:

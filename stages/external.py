@@ -1,0 +1,50 @@
+"""external: summarise how networks and baselines do on another collection."""
+
+from pathlib import Path
+
+from _stage import run
+
+from brain_mri.config import Params
+from brain_mri.dataset import likeness
+from brain_mri.evidence import external, observations
+from brain_mri.files import arrays, tables, values, vectors
+from brain_mri.files.names import NETWORKS
+from brain_mri.presentation import wording
+
+
+def main(data: Path, models: Path, metrics: Path, *, params: Params) -> None:
+    here, train = data / "external", arrays.read(data / "split" / "train")
+    images = arrays.read(here / "images")
+    own, distance = likeness.distances(
+        likeness.described(train, tables.read_csv(data / "crop.csv")),
+        train.index["patient"].to_numpy(),
+        likeness.described(images, tables.read_csv(here / "crop.csv")),
+    )
+    scored = {name: tables.read_csv(here / f"{name}.csv") for name in NETWORKS}
+    nulls = tables.read_csv(here / "baselines.csv")
+    distance_of = dict(zip(images.index["image_id"], distance, strict=True))
+    out = metrics / "external_predictions.csv"
+    tables.write_csv(out, external.together(scored, nulls, distance_of))
+    trained = {name: metrics / f"{name}_train_predictions.csv" for name in NETWORKS}
+    contents = external.summarise(
+        external.read(out),
+        {m: observations.read(p, observations.TRAINED) for m, p in trained.items()},
+        threshold=params.evaluate.threshold,
+        weights=params.vgg.weights,
+        drawn=wording.is_mechanics_only(params.dataset, params.external.dataset),
+    )
+    counts = values.read(here / "counts.csv")
+    headline, statistics = (
+        contents[n] for n in (external.HEADLINE, external.STATISTICS)
+    )
+    for name in NETWORKS:
+        headline[f"{name}_model"] = vectors.digest(models / name)
+    headline["n_left_out"] = counts["left_out_pictures"]
+    statistics |= {"counts": counts, "distance": likeness.summary(own, distance)}
+    for name, content in contents.items():
+        values.write(metrics / name, content)
+    print(f"external: {contents[external.STATISTICS]['sentence']}")
+
+
+if __name__ == "__main__":
+    run(main)
