@@ -1,12 +1,15 @@
 """Shared fixtures: the project's folder, and a shrunk copy of it with its own Git."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from ruamel.yaml import YAML
@@ -120,6 +123,38 @@ def copy_deps(project, target, stage):
 def commit(folder, message):
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "-m", message)
+
+
+def work_off(folder, jobs):
+    """Run DVC's queue to its end, leave no worker behind, and return its status.
+
+    On a busy machine a worker may end before the queue does, or stay after it.
+    """
+    try:
+        for _ in range(200):
+            status = run(folder, "dvc", "queue", "status").stdout
+            if not re.search("Queued|Running", status):
+                return status
+            if not workers(folder):
+                run(folder, "dvc", "queue", "start", "-j", jobs)
+            time.sleep(1)
+        raise AssertionError(status)
+    finally:
+        left = workers(folder)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=10)
+
+
+def workers(folder):
+    """Return the workers of a project's queue, and what they have started."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "queue-worker" in process.cmdline() and process.cwd() == str(folder):
+                found += [process, *process.children(recursive=True)]
+    return found
 
 
 def offline(folder):

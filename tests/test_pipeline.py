@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import commit, copy_deps, copy_project, edited_params, run, shrink
+from conftest import (
+    commit,
+    copy_deps,
+    copy_project,
+    edited_params,
+    run,
+    shrink,
+    work_off,
+)
 
 from brain_mri import config
 from brain_mri.evidence import scoring, temperature
@@ -274,15 +282,9 @@ def test_a_temporary_experiment_does_not_see_a_later_edit(clean):
     path = clean / "src" / "brain_mri" / "evidence" / "comparison.py"
     run(clean, "dvc", "exp", "run", "--queue", "-n", "queued", "-S", "model=vgg")
     path.write_text("raise SystemExit('an edit made later')\n" + path.read_text())
-    result = run(clean, "dvc", "queue", "start", "-j", "1")
-    for _ in range(120):
-        status = run(clean, "dvc", "queue", "status").stdout
-        if "Success" in status or "Failed" in status:
-            break
-        __import__("time").sleep(1)
+    status = work_off(clean, 1)
     logs = run(clean, "dvc", "queue", "logs", "queued", check=False).stdout
-    assert "Success" in status, status + logs + result.stdout
-    run(clean, "dvc", "queue", "stop", "--kill", check=False)
+    assert "Success" in status, status + logs
     # and the edit is really one that would have shown
     broken = run(clean, "dvc", "repro", "compare", check=False)
     assert "an edit made later" in broken.stdout + broken.stderr
