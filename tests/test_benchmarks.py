@@ -9,7 +9,9 @@ from scipy.stats import binom, norm
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
+from brain_mri.dataset import folds
 from brain_mri.evidence import (
+    baselines,
     clusters,
     crossval,
     intervals,
@@ -17,6 +19,9 @@ from brain_mri.evidence import (
     paired,
     verdict,
 )
+from brain_mri.files import predictions
+from brain_mri.files.arrays import Part
+from brain_mri.files.predictions import RUN_COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -268,9 +273,8 @@ def stored(folds, right):
                 y = int(picture) % 2
                 score = 0.9 if right[k, repeat, fold, j] == (y == 1) else 0.1
                 key = (name, repeat + 1, fold + 1, 100, 0)
-                rows.append((*key, *[f"{picture:03d}"] * 3, y, score))
-    columns = [*crossval.RUN, "image_id", "picture", "patient", "y_true", "y_score"]
-    return pd.DataFrame(rows, columns=columns)
+                rows.append((*key, *[f"{picture:03d}"] * 3, y, score, 0.99))
+    return pd.DataFrame(rows, columns=[*RUN_COLUMNS])
 
 
 def test_the_simulated_cross_validation_is_that_of_the_project():
@@ -345,3 +349,63 @@ def test_a_share_of_the_training_patients_is_the_same_in_all_folds():
     held = folds[0, 1, 2]
     score = ridge.fit(x[0, 1, others, 0], y[others]).predict(x[0, 1, held, 0])
     assert (found.right[0, 1, 1, 2] == ((score >= 0) == (y[held] > 0))).all()
+
+
+permuted = load("shuffled")
+
+
+def noise(pictures):
+    """Return images of noise; every picture has a copy."""
+    names = [f"{i:012x}" for i in range(2 * pictures)]
+    owners = names[:pictures] * 2
+    index = pd.DataFrame({"image_id": names, "picture": owners, "patient": owners})
+    index = index.assign(y_true=np.arange(2 * pictures) % 2, variant=0)
+    values = np.random.default_rng(0).integers(0, 256, (pictures, 8, 8), np.uint8)
+    return Part(np.concatenate([values, values]), index)
+
+
+def test_copies_keep_one_label_and_half_of_the_pictures_are_yes():
+    index = noise(20).index
+    assert permuted.labelled(index, permuted.Labels(True, 1)).equals(index)
+    found = [permuted.labelled(index, permuted.Labels(False, s)) for s in (1, 2)]
+    for table in found:
+        assert table.groupby("picture")["y_true"].nunique().eq(1).all()
+        assert table["y_true"].mean() == 0.5
+    assert not found[0].equals(found[1])
+
+
+def test_shuffled_labels_are_at_chance_unless_copies_lie_apart(tmp_path):
+    images, rows = noise(30), []
+    params = permuted.small(tmp_path)
+    for seed in range(1, 9):
+        labels = permuted.Labels(False, seed)
+        part = Part(images.values, permuted.labelled(images.index, labels))
+        seeded = params.model_copy(update={"seed": seed})
+        found = list(permuted.copies_apart(part, seeded))
+        for run in folds.ordinary(params.crossval):
+            train, held = folds.parts(part, run, len(params.crossval.folds), seed)
+            scores = baselines.nearest(train, held)
+            found.append(predictions.of_run("nearest", run, held.index, scores))
+        rows.append(permuted.means(pd.concat(found)).assign(true=False))
+    table = permuted.summary(pd.concat(rows))
+    assert table["classifier"].tolist() == ["nearest", permuted.APART]
+    assert permuted.problems(table) == []
+    assert table["accuracy"].tolist() == pytest.approx([0.5, 0.5 + 1 / 3], abs=0.1)
+    swapped = table.assign(classifier=table["classifier"].tolist()[::-1])
+    told = [line.rpartition(": ")[2] for line in permuted.problems(swapped)]
+    assert sorted(set(told)) == ["a leak would not be noticed", "not at chance"]
+
+
+def test_a_network_that_learns_nothing_proves_nothing():
+    runs = pd.DataFrame({"classifier": "vgg", "true": [False] * 4 + [True]})
+    values = [0.4, 0.6, 0.45, 0.55, 0.5]
+    table = permuted.summary(runs.assign(accuracy=values, roc_auc=values))
+    assert [line.rpartition(": ")[2] for line in permuted.problems(table)] == [
+        "the true labels are not learnt either"
+    ] * 2
+    values[-1] = 0.9
+    table = permuted.summary(runs.assign(accuracy=values, roc_auc=values))
+    assert permuted.problems(table) == []
+    assert "| vgg | 0.500 ± 0.046 | 0.500 ± 0.046 | 0.900 | 0.900 |" in (
+        permuted.markdown(table)
+    )
