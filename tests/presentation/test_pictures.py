@@ -24,7 +24,7 @@ def test_a_grey_strip_keeps_every_pixel():
     assert image.size == (2 * pictures.TILE + pictures.GAP, pictures.TILE)
     kept = np.asarray(image)
     assert (kept[:, : pictures.TILE] == tile).all()
-    assert (kept[:, pictures.TILE : -pictures.TILE] == pictures.WHITE).all()
+    assert (kept[:, pictures.TILE : -pictures.TILE] == pictures.BETWEEN).all()
 
 
 def test_a_strip_with_colour_is_small_and_the_same_each_time():
@@ -54,7 +54,7 @@ def test_the_box_lies_where_it_was_cut():
     top = (pictures.TILE - 64) // 2
     assert (rows.min(), columns.min()) == (top + 16, round(50 * scale))
     assert (rows.max(), columns.max()) == (top + 47, round(150 * scale) - 1)
-    assert (out[0, 0] == pictures.WHITE).all()  # beside the image
+    assert (out[0, 0] == pictures.BETWEEN).all()  # beside the image
 
 
 def test_no_heat_leaves_the_image_as_it_is():

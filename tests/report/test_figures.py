@@ -24,10 +24,16 @@ BINS = pd.DataFrame(
     {"y_score": [0.2, 0.8], "observed": [0.1, 0.7], "low": [0.0, 0.4]}
 ).assign(high=[0.4, 0.9], n=[10, 12])
 
+
+def drawn_interval(metric, score=SCORE):
+    every = {name: score for name in ("scratch", "vgg", "nearest")}
+    return figures.interval(every, NAMES, metric)
+
+
 DRAWN = {
-    "intervals": lambda: figures.intervals(BOTH | {"nearest": SCORE}, NAMES),
-    "training": lambda: figures.training({"scratch": HISTORY, "vgg": HISTORY}, NAMES),
-    "confusions": lambda: figures.confusions(BOTH, NAMES),
+    "interval": lambda: drawn_interval("accuracy"),
+    "training": lambda: figures.training(HISTORY, "scratch", "CNN from scratch"),
+    "confusion": lambda: figures.confusion(SCORE, "VGG-16, random convolutions"),
     "roc": lambda: figures.roc({"scratch": ROC, "vgg": ROC}, NAMES),
     "recall": lambda: figures.precision_recall({"vgg": RECALL}, 0.4, NAMES),
     "calibration": lambda: figures.calibration({"scratch": BINS, "vgg": BINS}, NAMES),
@@ -55,34 +61,34 @@ def test_same_input_same_bytes(name, tmp_path):
         assert "Software" not in picture.info
 
 
-def test_intervals_draw_the_limits_and_say_what_is_undefined():
-    accuracy, area = DRAWN["intervals"]().axes
-    lines = [line.get_xdata() for line in accuracy.lines]
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_chart_is_narrow_enough_for_a_phone(name):
+    assert DRAWN[name]().get_figwidth() <= figures.WIDTH
+
+
+def test_an_interval_has_its_limits_and_each_row_name_and_value():
+    (axis,) = drawn_interval("accuracy").axes
+    lines = [line.get_xdata() for line in axis.lines]
     assert sum(tuple(x) == (0.5, 0.9) for x in lines if np.size(x) == 2) == 3
-    assert texts(area) == ["undefined"] * 3
-    labels = [label.get_text() for label in accuracy.get_yticklabels()]
-    assert labels == [NAMES[name] for name in ("scratch", "vgg", "nearest")]
+    assert texts(axis) == [f"{NAMES[name]}: 0.75" for name in (*BOTH, "nearest")]
 
 
-def test_intervals_can_lead_with_balanced_accuracy():
-    score = SCORE | {"balanced_accuracy": 0.6}
-    score |= {"balanced_accuracy_low": 0.4, "balanced_accuracy_high": 0.8}
-    both = {"scratch": score, "vgg": score}
-    first, area = figures.intervals(both, NAMES, "balanced_accuracy").axes
-    assert (first.get_xlabel(), area.get_xlabel()) == ("balanced accuracy", "ROC AUC")
-    assert texts(first) == ["0.60"] * 2
+def test_what_is_undefined_is_said_to_be():
+    (axis,) = drawn_interval("roc_auc").axes
+    assert texts(axis) == [f"{NAMES[name]}: undefined" for name in (*BOTH, "nearest")]
+    assert axis.get_xlabel() == "ROC AUC"
 
 
-def test_confusions_show_counts_and_shares_of_each_class():
-    first, second = DRAWN["confusions"]().axes
-    assert texts(first) == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]
-    assert second.get_title() == "VGG-16, random convolutions"
+def test_a_confusion_shows_counts_and_shares_of_each_class():
+    (axis,) = DRAWN["confusion"]().axes
+    assert texts(axis) == ["2\n67%", "1\n33%", "0\n0%", "1\n100%"]
+    assert axis.get_title() == "VGG-16, random convolutions"
 
 
 def test_a_class_that_is_not_there_is_counted_as_0():
     one = {"tp": 0, "fn": 0, "fp": 1, "tn": 3}
-    figure = figures.confusions({"scratch": one, "vgg": one}, NAMES)
-    assert texts(figure.axes[0])[2:] == ["0\n0%", "0\n0%"]
+    (axis,) = figures.confusion(one, "VGG-16").axes
+    assert texts(axis)[2:] == ["0\n0%", "0\n0%"]
 
 
 def test_an_undefined_curve_is_said_to_be():
@@ -111,16 +117,16 @@ def test_a_short_curve_is_not_called_undefined():
 def test_a_single_epoch_can_be_seen():
     metrics = ("loss", "accuracy", "val_loss", "val_accuracy")
     one = pd.DataFrame({"epoch": [1], **{metric: [0.5] for metric in metrics}})
-    for axis in figures.training({"scratch": one, "vgg": one}, NAMES).axes:
+    for axis in figures.training(one, "vgg", "VGG-16").axes:
         assert all(line.get_marker() == "." for line in axis.lines)
         axis.figure.canvas.draw()
         assert all(text.get_text().isdigit() for text in axis.get_xticklabels())
 
 
 def test_training_never_hides_a_loss():
-    axes = DRAWN["training"]().axes
-    assert axes[0].get_ylim()[1] > 0.7
-    assert axes[0].get_title() == "CNN from scratch"
+    loss, _ = DRAWN["training"]().axes
+    assert loss.get_ylim()[1] > 0.7
+    assert loss.get_title() == "CNN from scratch"
 
 
 def test_calibration_counts_the_groups_of_each_bin():

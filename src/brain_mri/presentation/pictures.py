@@ -15,7 +15,7 @@ from brain_mri.imaging.resizing import resize
 
 TILE = 128  # px per side of each picture in a strip
 GAP = 4  # px between the pictures
-WHITE = 255
+BETWEEN = 128  # grey level between and beside pictures: neither white nor black glares
 BOX_COLOUR = (0, 158, 115)  # Okabe & Ito's bluish green
 COLOURS = 96  # palette of a colour strip: a third of the bytes, no visible loss
 # Brightness rises from black to yellow, so the map is readable in grey too.
@@ -33,7 +33,7 @@ def strip(tiles: Sequence[npt.NDArray[np.uint8]]) -> str:
 def png(tiles: Sequence[npt.NDArray[np.uint8]], side: int = TILE) -> bytes:
     """Join tiles, grey or RGB, `side` px per side, into one PNG."""
     grey = all(tile.ndim == 2 for tile in tiles)
-    gap = np.full((side, GAP) if grey else (side, GAP, 3), WHITE, np.uint8)
+    gap = np.full((side, GAP) if grey else (side, GAP, 3), BETWEEN, np.uint8)
     parts: list[npt.NDArray[np.uint8]] = []
     for tile in tiles:
         parts += [gap, tile if grey or tile.ndim == 3 else _rgb(tile)]
@@ -65,7 +65,7 @@ def framed(image: Grey, box: Box, side: int = TILE) -> Rgb:
     x0, y0 = corners[0], corners[1]
     x1, y1 = min(corners[2], size[0]) - 1, min(corners[3], size[1]) - 1
     cv2.rectangle(small, (x0, y0), (x1, y1), BOX_COLOUR, 1)
-    out = np.full((side, side, 3), WHITE, np.uint8)
+    out = np.full((side, side, 3), BETWEEN, np.uint8)
     top, left = (side - size[1]) // 2, (side - size[0]) // 2
     out[top : top + size[1], left : left + size[0]] = small
     return out

@@ -20,23 +20,27 @@ RARE = 0.2  # a convention: with a smaller share of test pictures a class is cal
 # Columns of the headline table; the chart beside it shows the first and ROC AUC.
 COLUMNS = ("accuracy", "sensitivity", "specificity", "roc_auc")
 COLUMNS_RARE = ("balanced_accuracy", "roc_auc", "sensitivity", "specificity")
+# Limits of any result on these data.
+DATA_LIMITS = (
+    "Copies of a picture are found by similarity; patients are known only from DICOM "
+    "files and review.csv. Two pictures of one patient may lie in two parts if neither "
+    "links them.",
+    "Labels are used as supplied. Images labelled “no” may show other diseases.",
+    "A network may use cues outside the brain: sequence, sharpness, markings, size. "
+    "The null baselines show how far such cues go; Grad-CAM is too coarse to rule them "
+    "out.",
+    "The networks see single 8-bit slices at reduced size: far less than a radiologist "
+    "sees.",
+)
 # Limits that apply to every run.
 LIMITS = (
     "The intervals cover the sampling of test pictures and patients only. Another "
     "split, another seed and another processor also change the numbers.",
     "If one class is rare (a tenth of the pictures or fewer), the interval of the ROC "
     "AUC is too narrow.",
-    "Copies of a picture are found by similarity; patients are known only from DICOM "
-    "files and review.csv. Two pictures of one patient may lie in two parts if neither "
-    "links them.",
-    "Labels are used as supplied. Images labelled “no” may show other diseases.",
     "All parts come from one collection. Performance in another hospital, with other "
     "scanners or another share of tumours, is not tested.",
-    "A network may use cues outside the brain: sequence, sharpness, markings, size. "
-    "The null baselines show how far such cues go; Grad-CAM is too coarse to rule them "
-    "out.",
-    "The networks see single 8-bit slices at reduced size: far less than a radiologist "
-    "sees.",
+    *DATA_LIMITS,
 )
 
 
@@ -67,6 +71,16 @@ def with_interval(scores: Scores, metric: str) -> str:
         return "undefined"
     limits = "no interval" if low is None else f"{low:.2f} to {high:.2f}"
     return f"{value:.2f} ({limits})"
+
+
+def difference(found: Scores | None) -> str:
+    """Format a difference with its 95 % interval; nothing without a difference."""
+    if found is None:
+        return ""
+    if found["low"] is None:
+        return f"{signed(found['difference'])} (no interval)"
+    limits = f"{signed(found['low'])} to {signed(found['high'])}"
+    return f"{signed(found['difference'])} ({limits})"
 
 
 def headline(

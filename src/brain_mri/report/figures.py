@@ -23,6 +23,7 @@ COLOURS = {"scratch": SCRATCH, "vgg": VGG}
 # Distinguishable without colour too.
 LINES = {"scratch": "-", "vgg": "--"}
 MARKS = {"scratch": "o", "vgg": "s"}
+WIDTH = 4.6  # inches: two charts side by side on a screen, one on a phone
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -32,89 +33,81 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def intervals(
+def interval(
     scores: Mapping[str, Mapping[str, float | None]],
     names: Mapping[str, str],
-    first: str = "accuracy",
+    metric: str,
 ) -> Figure:
-    """Draw a metric and ROC AUC of every classifier with their 95 % intervals.
+    """Draw one metric of every classifier with its 95 % interval.
 
     Args:
-        scores: for each classifier, both metrics with their _low and _high; a value
-            that is None is shown as undefined, limits that are None are left out.
-        names: the display name of each classifier.
-        first: the metric beside ROC AUC, accuracy or balanced_accuracy.
+        scores: for each classifier, or `classifier.place`, the metric with its _low and
+            _high; a value that is None is shown as undefined, limits that are None are
+            left out.
+        names: the display name of each.
+        metric: its name, such as accuracy.
     """
-    figure, axes = plt.subplots(
-        1, 2, figsize=(9, 1 + 0.45 * len(scores)), layout="constrained", sharey=True
+    figure, axis = plt.subplots(
+        figsize=(WIDTH, 0.7 + 0.5 * len(scores)), layout="constrained"
     )
-    for axis, metric in zip(axes, (first, "roc_auc"), strict=True):
-        for place, (model, values) in enumerate(scores.items()):
-            _interval(axis, place, model, metric, values)
-        axis.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
-        axis.set(xlim=(-0.02, 1.02), xlabel=labels.METRICS[metric])
-        axis.grid(axis="x", alpha=0.3)
-    axes[0].set_yticks(range(len(scores)), [names[model] for model in scores])
-    axes[0].set_ylim(len(scores) - 0.5, -0.5)
+    for place, (model, values) in enumerate(scores.items()):
+        classifier = model.partition(".")[0]
+        _interval(axis, place, classifier, names[model], metric, values)
+    axis.axvline(0.5, color="0.7", linestyle=":", linewidth=1)
+    axis.set(xlim=(-0.02, 1.02), ylim=(len(scores) - 0.6, -0.75), yticks=[])
+    axis.set_xlabel(labels.METRICS[metric])
+    axis.grid(axis="x", alpha=0.3)
     return figure
 
 
-def training(histories: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
-    """Draw loss and accuracy against the epoch, one row per network.
+def training(history: pd.DataFrame, model: str, name: str) -> Figure:
+    """Draw loss and accuracy of one network against the epoch.
 
     Args:
-        histories: for each network, columns epoch, loss, accuracy, val_loss and
-            val_accuracy.
-        names: the display name of each network.
+        history: columns epoch, loss, accuracy, val_loss and val_accuracy.
+        model: scratch or vgg.
+        name: its display name.
     """
-    figure, axes = plt.subplots(
-        len(histories), 2, figsize=(9, 2.9 * len(histories)), layout="constrained"
-    )
-    for row, (model, history) in zip(axes, histories.items(), strict=True):
-        marker = "." if len(history) == 1 else ""  # one epoch makes no line
-        for axis, metric in zip(row, ("loss", "accuracy"), strict=True):
-            for part, style in (("", "-"), ("val_", "--")):
-                axis.plot(
-                    history["epoch"],
-                    history[f"{part}{metric}"],
-                    style,
-                    marker=marker,
-                    color=COLOURS[model],
-                    alpha=1 if part else 0.6,
-                    label="validation" if part else "training",
-                )
-            axis.set(xlabel="epoch", ylabel=metric, title=names[model])
-            axis.locator_params(axis="x", integer=True, min_n_ticks=1)
-            axis.grid(alpha=0.3)
-        row[0].set_ylim(0, 1.1 * history[["loss", "val_loss"]].to_numpy().max())
-        row[1].set_ylim(0, 1.02)
-        row[1].legend(frameon=False, loc="lower right")
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 5), layout="constrained")
+    marker = "." if len(history) == 1 else ""  # one epoch makes no line
+    for axis, metric in zip(axes, ("loss", "accuracy"), strict=True):
+        for part, style in (("", "-"), ("val_", "--")):
+            axis.plot(
+                history["epoch"],
+                history[f"{part}{metric}"],
+                style,
+                marker=marker,
+                color=COLOURS[model],
+                alpha=1 if part else 0.6,
+                label="validation" if part else "training",
+            )
+        axis.set(xlabel="epoch", ylabel=metric)
+        axis.locator_params(axis="x", integer=True, min_n_ticks=1)
+        axis.grid(alpha=0.3)
+    axes[0].set_title(name)
+    axes[0].set_ylim(0, 1.1 * history[["loss", "val_loss"]].to_numpy().max())
+    axes[1].set_ylim(0, 1.02)
+    axes[1].legend(frameon=False, loc="lower right")
     return figure
 
 
-def confusions(
-    scores: Mapping[str, Mapping[str, float | None]], names: Mapping[str, str]
-) -> Figure:
-    """Draw the confusion matrices of the test part, as counts of pictures.
+def confusion(test: Mapping[str, float | None], name: str) -> Figure:
+    """Draw the confusion matrix of the test part, as counts of pictures.
 
     Args:
-        scores: for each model, tp, fp, fn and tn.
-        names: the display name of each model.
+        test: tp, fp, fn and tn of one network.
+        name: its display name.
     """
-    figure, axes = plt.subplots(
-        1, len(scores), figsize=(4.2 * len(scores), 3.8), layout="constrained"
-    )
-    for axis, (model, test) in zip(axes, scores.items(), strict=True):
-        counts = np.array([[test["tn"], test["fp"]], [test["fn"], test["tp"]]], int)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (i, j), count in np.ndenumerate(counts):
-            colour = "white" if shares[i, j] > 0.5 else "black"
-            text = f"{count}\n{shares[i, j]:.0%}"
-            axis.text(j, i, text, ha="center", va="center", color=colour, fontsize=12)
-        axis.set_xticks((0, 1), CLASSES)
-        axis.set_yticks((0, 1), CLASSES)
-        axis.set(xlabel="predicted tumour", ylabel="true tumour", title=names[model])
+    figure, axis = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
+    counts = np.array([[test["tn"], test["fp"]], [test["fn"], test["tp"]]], int)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.6)  # black is legible on all
+    for (i, j), count in np.ndenumerate(counts):
+        text = f"{count}\n{shares[i, j]:.0%}"
+        axis.text(j, i, text, ha="center", va="center", fontsize=12)
+    axis.set_xticks((0, 1), CLASSES)
+    axis.set_yticks((0, 1), CLASSES)
+    axis.set(xlabel="predicted tumour", ylabel="true tumour", title=name)
     return figure
 
 
@@ -131,7 +124,7 @@ def roc(points: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
             label=names[model],
         )
     _say_undefined(axis, points)
-    return _legend(figure)
+    return legend(figure)
 
 
 def precision_recall(
@@ -156,7 +149,7 @@ def precision_recall(
             label=names[model],
         )
     _say_undefined(axis, points)
-    return _legend(figure)
+    return legend(figure)
 
 
 def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
@@ -190,29 +183,37 @@ def calibration(bins: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> F
                 fontsize=8,
                 color=COLOURS[model],
             )
-    return _legend(figure)
+    return legend(figure)
+
+
+def legend(figure: Figure) -> Figure:
+    """Put the legend below the axes, where it hides no curve."""
+    figure.legend(loc="outside lower center", frameon=False, fontsize=9)
+    return figure
 
 
 def _interval(
     axis: Axes,
     place: int,
     model: str,
+    name: str,
     metric: str,
     values: Mapping[str, float | None],
 ) -> None:
     value, low, high = (values[f"{metric}{end}"] for end in ("", "_low", "_high"))
     colour = COLOURS.get(model, BASELINE)
+    told = "undefined" if value is None else f"{value:.2f}"
+    # the name stands above its line, so that the chart fits a phone
+    axis.text(0, place - 0.25, f"{name}: {told}", va="bottom", fontsize=9, color=colour)
     if value is None:
-        axis.text(0.02, place, "undefined", va="center", color=colour, fontsize=9)
         return
     if low is not None and high is not None:
         axis.plot((low, high), (place, place), color=colour, linewidth=2)
     axis.plot(value, place, MARKS.get(model, "D"), color=colour, markersize=6)
-    axis.text(value, place - 0.2, f"{value:.2f}", ha="center", fontsize=8, color=colour)
 
 
 def _square(x: str, y: str, title: str) -> tuple[Figure, Axes]:
-    figure, axis = plt.subplots(figsize=(4.6, 5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 5), layout="constrained")
     axis.set(xlabel=x, ylabel=y, title=title, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axis.set_aspect("equal")
     axis.grid(alpha=0.3)
@@ -222,9 +223,3 @@ def _square(x: str, y: str, title: str) -> tuple[Figure, Axes]:
 def _say_undefined(axis: Axes, points: Mapping[str, pd.DataFrame]) -> None:
     if all(curve.empty for curve in points.values()):
         axis.text(0.5, 0.6, "undefined: one class only", ha="center")
-
-
-def _legend(figure: Figure) -> Figure:
-    """Put the legend below the axes, where it hides no curve."""
-    figure.legend(loc="outside lower center", frameon=False, fontsize=9)
-    return figure

@@ -7,19 +7,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from matplotlib.figure import Figure
 
 from brain_mri.dataset import joining
 from brain_mri.evidence import curves, labels, observations, scoring, temperature
-from brain_mri.evidence.labels import signed
 from brain_mri.files import arrays, tables
 from brain_mri.files.names import CLASSES, NETWORKS, PARTS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 from brain_mri.files.writing import writing
-from brain_mri.presentation import pictures, wording
+from brain_mri.presentation import wording
 from brain_mri.report import figures, galleries
+from brain_mri.report.rendering import Chart, embed, render
 from brain_mri.report.results import Results
 
 LISTED = 50  # rejected files on the page
@@ -30,49 +28,26 @@ TEMPLATES = {
     "model-card.md": "model-card.md.j2",
     "data-card.md": "data-card.md.j2",
 }
-ALTS = {
-    "intervals": "{first} and ROC AUC of both networks and the null baselines, each "
-    "with its 95 % interval; the table above holds the numbers",
-    "training": "Loss and accuracy of both networks against the epoch",
-    "confusion": "Confusion matrices of both networks; the table holds the counts",
-    "roc": "ROC curves of both networks",
-    "precision-recall": "Precision-recall curves of both networks",
-    "calibration": "Observed share of tumours against the mean score, in bins",
-}
 
 
-def charts(results: Results) -> dict[str, Figure]:
+def charts(results: Results) -> dict[str, Chart]:
     """Draw the charts, by name."""
-    names, scores, tests = results.names, results.scores, results.tests
-    own = {model: scores[model] for model in NETWORKS}
-    metrics = results.metrics
-    histories = {m: tables.read_csv(metrics / f"{m}_history.csv") for m in NETWORKS}
-    points = {m: tables.read_csv(metrics / f"{m}_roc.csv") for m in NETWORKS}
-    share = float(observations.observed(tests["vgg"]).y_true.mean())
-    recalls = {m: curves.pr_points(table) for m, table in tests.items()}
-    bins = {m: curves.calibration(table) for m, table in tests.items()}
-    return {
-        "intervals": figures.intervals(scores, names, results.columns[0]),
-        "training": figures.training(histories, names),
-        "confusion": figures.confusions(own, names),
-        "roc": figures.roc(points, names),
-        "precision-recall": figures.precision_recall(recalls, share, names),
-        "calibration": figures.calibration(bins, names),
-    }
+    return {**_charts_of_each(results), **_charts_of_both(results)}
 
 
-def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
+def context(
+    results: Results, embedded: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     """Collect the values of the templates.
 
     Args:
         results: the outputs of the stages.
-        pngs: the charts, by name.
+        embedded: the charts by name, as `rendering.embed` returns them.
     """
     compared, names, scores = results.comparison, results.names, results.scores
     notes = wording.limits(compared["vgg_weights"], results.drawn)
     notes += wording.two_thresholds(results.parameters["evaluate"]["threshold"])
     rejected = results.manifest[~results.manifest["accepted"]]
-    first = labels.METRICS[results.columns[0]].capitalize()
     return {
         "comparison": compared,
         "champion": results.champion,
@@ -101,10 +76,7 @@ def context(results: Results, pngs: Mapping[str, bytes]) -> dict[str, Any]:
         "rejected": rejected.head(LISTED).to_dict("records"),
         "conflicts": joining.conflicts(results.manifest),
         "galleries": gallery_rows(results),
-        "charts": {
-            name: {"src": pictures.data_uri(png), "alt": ALTS[name].format(first=first)}
-            for name, png in pngs.items()
-        },
+        "charts": embedded,
         "statistics": statistics_rows(results),
         "parameters": parameter_rows(results.parameters),
         "parameter": results.parameters,
@@ -203,37 +175,57 @@ def data_facts(results: Results) -> dict[str, Any]:
     }
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """Render a template, with file names escaped.
-
-    HTML is escaped automatically, Markdown by the filter `plain`.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = wording.plain
-    environment.filters["number"] = wording.number
-    environment.filters["p_value"] = wording.p_value
-    environment.filters["signed"] = signed
-    return environment.get_template(template).render(values)
-
-
 def write(results: Results, folder: Path) -> None:
     """Write the charts, the page, the summary and the cards."""
-    pngs = {}
-    for name, figure in charts(results).items():
-        path = folder / "figures" / f"{name}.png"
-        figures.save(figure, path)
-        pngs[name] = path.read_bytes()
-    values = context(results, pngs)
+    values = context(results, embed(charts(results), folder / "figures"))
     for name, template in TEMPLATES.items():
         with writing(folder / name) as part:
             part.write_text(render(template, values), encoding="utf-8")
+
+
+def _charts_of_each(results: Results) -> dict[str, Chart]:
+    """Draw the charts that show one network, or one metric, alone."""
+    names, scores = results.names, results.scores
+    found = {}
+    for metric in (results.columns[0], "roc_auc"):
+        label = labels.METRICS[metric]
+        found[f"interval-{metric}"] = Chart(
+            figures.interval(scores, names, metric),
+            f"{label[0].upper()}{label[1:]} of both networks and the null baselines, "
+            "each with its 95 % interval; the table above holds the numbers",
+        )
+    for model in NETWORKS:
+        name = names[model]
+        history = tables.read_csv(results.metrics / f"{model}_history.csv")
+        found[f"training-{model}"] = Chart(
+            figures.training(history, model, name),
+            f"Loss and accuracy of {name} against the epoch",
+        )
+        found[f"confusion-{model}"] = Chart(
+            figures.confusion(scores[model], name),
+            f"Confusion matrix of {name}; the last table of metrics holds its rates",
+        )
+    return found
+
+
+def _charts_of_both(results: Results) -> dict[str, Chart]:
+    """Draw the charts that show both networks as curves."""
+    names, tests = results.names, results.tests
+    points = {m: tables.read_csv(results.metrics / f"{m}_roc.csv") for m in NETWORKS}
+    share = float(observations.observed(tests["vgg"]).y_true.mean())
+    recalls = {m: curves.pr_points(table) for m, table in tests.items()}
+    bins = {m: curves.calibration(table) for m, table in tests.items()}
+    return {
+        "roc": Chart(figures.roc(points, names), "ROC curves of both networks"),
+        "precision-recall": Chart(
+            figures.precision_recall(recalls, share, names),
+            "Precision-recall curves of both networks",
+        ),
+        "calibration": Chart(
+            figures.calibration(bins, names),
+            "Observed share of tumours against the mean score, in bins",
+        ),
+    }
 
 
 def _cell(row: Mapping[str, Any]) -> str:
