@@ -16,10 +16,12 @@ repro: .venv/installed  ## install if need be, run the pipeline, print the compa
 
 crossval: .venv/installed  ## cross-validate both networks; a stop loses little, it goes on
 	@$(BIN)/brain-mri crossval
+	@$(BIN)/dvc repro evidence/page/dvc.yaml
 
 # The shell, not make, expands DATASET: its name may hold blanks and quotes.
 external: .venv/installed  ## test both networks on another collection: DATASET=path
 	@$(BIN)/brain-mri external $${DATASET:+"$$DATASET"}
+	@$(BIN)/dvc repro --single-item evidence/page/dvc.yaml:evidence_page
 
 check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
 	@$(BIN)/brain-mri check

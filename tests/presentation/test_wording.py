@@ -146,3 +146,15 @@ def test_a_network_that_always_says_the_same_is_named():
     first, second = wording.one_answer({"scratch": always, "vgg": never}, NAMES)
     assert first.startswith("CNN from scratch says “a tumour” for every test picture")
     assert "VGG-16, random convolutions says “no tumour”" in second
+
+
+def test_a_difference_has_its_interval():
+    assert wording.difference(UNSURE) == "0.10 (−0.10 to 0.30)"
+    alone = {"difference": 0.0, "low": None, "high": None}
+    assert wording.difference(alone) == "0.00 (no interval)"
+    assert wording.difference(None) == ""
+
+
+def test_the_pictures_needed_are_counted_to_a_limit():
+    assert wording.pictures_needed(1200) == "1,200"
+    assert wording.pictures_needed(None) == "more than 100,000"

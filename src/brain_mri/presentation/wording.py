@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brain_mri.evidence import labels, verdict
+from brain_mri.evidence import labels, needed, verdict
 from brain_mri.evidence.comparison import HEADLINE
 from brain_mri.evidence.labels import BASELINES, signed
 from brain_mri.files.names import CLASSES, NETWORKS
@@ -81,6 +81,11 @@ def difference(found: Scores | None) -> str:
         return f"{signed(found['difference'])} (no interval)"
     limits = f"{signed(found['low'])} to {signed(found['high'])}"
     return f"{signed(found['difference'])} ({limits})"
+
+
+def pictures_needed(found: int | None) -> str:
+    """Format the number of pictures that a difference needs; None is too many."""
+    return f"more than {needed.MOST:,}" if found is None else f"{found:,}"
 
 
 def headline(

@@ -155,6 +155,31 @@ def test_images(
     return galleries
 
 
+def surest_errors(
+    name: str, images: Part, heat: Part, files: Mapping[str, str], total: int
+) -> Gallery:
+    """Show the surest errors of one network on another collection, with Grad-CAM.
+
+    Args:
+        name: display name of the network.
+        images: the images of the collection.
+        heat: heat maps of some images, the surest error first; columns image_id,
+            y_true, y_score and wrong. What is not wrong is not shown.
+        files: image id to file name.
+        total: number of pictures that the network got wrong.
+    """
+    place = {image_id: i for i, image_id in enumerate(images.index["image_id"])}
+    cards = []
+    for row in heat.index[heat.index["wrong"]].itertuples():
+        image, file = images.values[place[row.image_id]], files[row.image_id]
+        tiles = [pictures.tile(image), pictures.heated(image, heat.values[row.Index])]
+        said = f"score {row.y_score:.3f}, WRONG"
+        lines = f"truth: {CLASSES[row.y_true]}", said, file
+        alt = f"{file}: the image, then Grad-CAM of {name}"
+        cards.append(Card(pictures.strip(tiles), alt, lines))
+    return Gallery(name, cards, total)
+
+
 def _gravity(flags: str) -> int:
     mine = flags.split(";")
     return next((i for i, flag in enumerate(FLAGS) if flag in mine), len(FLAGS))

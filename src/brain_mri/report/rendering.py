@@ -49,4 +49,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters["number"] = wording.number
     environment.filters["p_value"] = wording.p_value
     environment.filters["signed"] = signed
+    environment.filters["difference"] = wording.difference
+    environment.filters["interval"] = wording.with_interval
+    environment.filters["pictures"] = wording.pictures_needed
     return environment.get_template(template).render(values)
