@@ -39,6 +39,7 @@ def crossval_predictions():
     def add(classifier, repeat, fold, share=100, seed=0):
         held = IDS[:20] if (fold == 1) == (repeat == 1) else IDS[20:]
         run = {"classifier": classifier, "repeat": repeat, "fold": fold}
+        run["train_roc_auc"] = 0.99 if classifier in NETWORKS else np.nan
         rows.append(scored(held, **run, share=share, seed=seed))
 
     for fold in (1, 2):
