@@ -1,6 +1,5 @@
-"""evidence/dvc.yaml, shrunk: side by side, stopped half way, gone on with."""
+"""evidence/dvc.yaml, shrunk: folds side by side, killed half way, gone on with."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,22 +7,24 @@ import subprocess
 import sys
 import time
 
+import baseline_folds
+import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import yaml
 from conftest import ROOT, commit, edited_params, run
+from typer.testing import CliRunner
 
-from brain_mri import config, crossval_run, pipeline
+from brain_mri import cli, config, crossval_run
 from brain_mri.dataset.folds import Run
 from brain_mri.errors import InputError
-from brain_mri.files import tables
+from brain_mri.files import arrays, tables, values
 
 PATIENCE = 120  # seconds, for a busy machine
-SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [50], "seeds": []}
-TRAININGS = {
-    *(f"scratch_fold@{repeat}-{fold}" for repeat in (1, 2) for fold in (1, 2)),
-    *(f"scratch_share@50-{fold}" for fold in (1, 2)),
-}
+SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [], "seeds": []}
+PARAMS = config.load(ROOT / "params.yaml")
+TRAININGS = {f"scratch_fold@{repeat}-{fold}" for repeat in (1, 2) for fold in (1, 2)}
 
 
 def wait_until(true):
@@ -74,110 +75,132 @@ def trained(output):
 
 @pytest.fixture(scope="module")
 def crossed(project, tmp_path_factory):
-    """A shrunk project whose cross-validation was stopped twice; what each run said."""
+    """A shrunk project whose cross-validation was killed and then finished.
+
+    Returns:
+        Its folder, the trainings done before the kill, and what the last run said.
+    """
     folder = tmp_path_factory.mktemp("crossed") / "brain mri"
     shutil.copytree(project, folder, symlinks=True)
-    with edited_params(folder) as values:
-        values["crossval"] |= SMALL
+    with edited_params(folder) as params:
+        params["crossval"] |= SMALL
     commit(folder, "fewer folds")
-
-    stopped = start(folder)
-    logs = folder / crossval_run.LOGS
-    wait_until(lambda: logs.exists() and any(f.stat().st_size for f in logs.iterdir()))
-    stopped.send_signal(signal.SIGINT)
-    told = stopped.communicate(timeout=PATIENCE)
-    assert not processes(folder)
-
     killed = start(folder)
     wait_until(lambda: recorded(folder))
     killed.kill()
     killed.communicate()
     wait_until(lambda: not processes(folder))
     before = recorded(folder)
-
     last = run(folder, "brain-mri", "crossval")
     commit(folder, "crossed")
-    return {
-        "folder": folder,
-        "stopped": (stopped.returncode, *told),
-        "before": before,
-        "last": last.stdout,
-    }
-
-
-def test_ctrl_c_is_one_line(crossed):
-    status, _, errors = crossed["stopped"]
-    assert status == 130
-    [line] = [line for line in errors.splitlines() if "stopped" in line]
-    assert line.startswith("brain-mri: stopped; folds that are done are kept")
-    assert "Traceback" not in errors
+    return folder, before, last.stdout
 
 
 def test_after_a_kill_only_missing_folds_run(crossed):
-    assert 0 < len(crossed["before"]) < len(TRAININGS)
-    assert trained(crossed["last"]) == TRAININGS - crossed["before"]
-    again = run(crossed["folder"], "brain-mri", "crossval").stdout
-    assert "trainings of the CNN" not in again
-    assert "Running stage" not in again
+    folder, before, last = crossed
+    assert 0 < len(before) < len(TRAININGS)
+    assert trained(last) == TRAININGS - before
+    status = run(folder, "dvc", "status", crossval_run.PIPELINE).stdout
+    assert "up to date" in status
 
 
 def test_a_fold_alone_gives_the_bytes_of_folds_side_by_side(crossed):
-    folder, [name, *_] = crossed["folder"], sorted(TRAININGS - crossed["before"])
+    folder, before, _ = crossed
+    name = min(TRAININGS - before)
     target = f"{crossval_run.PIPELINE}:{name}"
     run(folder, "dvc", "repro", "-s", "-f", "--no-run-cache", target)
     assert run(folder, "git", "status", "--porcelain").stdout == ""
 
 
 def test_each_image_is_held_out_once_a_repeat(crossed):
-    table = tables.read_csv(crossed["folder"] / "metrics" / "crossval_predictions.csv")
-    manifest = tables.read_csv(crossed["folder"] / "data" / "manifest.csv")
-    ordinary = table[(table["share"] == 100) & (table["seed"] == 0)]
-    runs = ordinary.groupby(["classifier", "repeat"])
+    folder = crossed[0]
+    table = tables.read_csv(folder / "metrics" / "crossval_predictions.csv")
+    manifest = tables.read_csv(folder / "data" / "manifest.csv")
+    runs = table.groupby(["classifier", "repeat"])
     assert len(runs) == 7 * 2
     for _, rows in runs:
         assert sorted(rows["image_id"]) == sorted(manifest["image_id"])
-    folds = ordinary.groupby(["repeat", "patient"])["fold"].nunique()
+    folds = table.groupby(["repeat", "patient"])["fold"].nunique()
     assert folds.max() == 1  # the same folds for every classifier
-    assert set(table[table["share"] == 50]["classifier"]) == {"scratch", "vgg", "edges"}
 
 
 def test_the_root_does_not_notice(crossed):
-    folder = crossed["folder"]
+    folder = crossed[0]
     assert "Running" not in run(folder, "dvc", "repro").stdout
     assert "up to date" in run(folder, "dvc", "status", "dvc.yaml").stdout
-    assert pipeline.stale(folder) == "" or "evidence" not in pipeline.stale(folder)
-    summary = json.loads((folder / "metrics" / "crossval.json").read_text())
-    assert (summary["repeats"], summary["folds"]) == (2, 2)
 
 
 def test_show_tells_both_verdicts_and_none_of_other_images(crossed, tmp_path):
-    folder = shutil.copytree(
-        crossed["folder"],
-        tmp_path / "copy",
-        ignore=shutil.ignore_patterns(".dvc", "data"),
-    )
+    left_out = shutil.ignore_patterns(".dvc", ".git", "data")
+    folder = shutil.copytree(crossed[0], tmp_path / "copy", ignore=left_out)
+    metrics = folder / "metrics"
+    sentences = [
+        values.read(metrics / f"{name}.csv")["sentence"]
+        for name in ("comparison", "crossval_statistics")
+    ]
     shown = run(folder, "brain-mri", "show").stdout
-    assert "2 × 2-fold cross-validation" in shown
-    path = folder / "metrics" / "crossval_predictions.csv"
+    assert f"{sentences[0]}\nCross-validation: {sentences[1]}" in shown
+    path = metrics / "crossval_predictions.csv"
     table = tables.read_csv(path)
     tables.write_csv(path, table[table["image_id"] != table["image_id"].iloc[0]])
     told = "Cross-validation: not run on these images yet; brain-mri crossval"
     assert told in run(folder, "brain-mri", "show").stdout
 
 
-def test_a_list_in_the_parameters_changes_the_stages(crossed):
+def test_a_shorter_list_leaves_fewer_stages_and_none_to_run(crossed):
     """As `dvc exp run -S 'crossval.repeats=[1]'` writes it."""
-    folder = crossed["folder"]
+    folder = crossed[0]
+    with edited_params(folder) as params:
+        params["crossval"]["repeats"] = [1]
     try:
-        with edited_params(folder) as values:
-            values["crossval"]["repeats"] = [1]
         listed = run(folder, "dvc", "stage", "list", crossval_run.PIPELINE).stdout
         assert "scratch_fold@1-2" in listed
         assert "scratch_fold@2-1" not in listed
         dry = run(folder, "dvc", "repro", "--dry", crossval_run.PIPELINE).stdout
+        assert "Running stage 'evidence/dvc.yaml:crossval'" in dry
         assert "Running stage 'evidence/dvc.yaml:scratch" not in dry
     finally:
         run(folder, "git", "checkout", "-q", "params.yaml")
+
+
+def test_baselines_learn_from_shares_where_a_curve_needs_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("brain_mri.evidence.baselines.TREES", 2)
+    rng = np.random.default_rng(0)
+    ids = [f"{i:012x}" for i in range(24)]
+    index = pd.DataFrame({"image_id": ids, "picture": ids, "patient": ids})
+    index = index.assign(y_true=np.arange(24) % 2, variant=0)
+    images = rng.integers(0, 255, (24, 32, 32)).astype(np.uint8)
+    arrays.write(tmp_path / "views", index, [images])
+    facts = {"accepted": True, "width": 9, "height": 9, "bytes": 9}
+    facts |= {"mode": "L", "format": "PNG"}
+    tables.write_csv(tmp_path / "manifest.csv", index[["image_id"]].assign(**facts))
+    plan = PARAMS.crossval.model_copy(update=SMALL | {"shares": [50], "seeds": [1]})
+    params = PARAMS.model_copy(update={"crossval": plan})
+    out = tmp_path / "out.csv"
+    baseline_folds.main(
+        tmp_path / "manifest.csv", tmp_path / "views", out, params=params
+    )
+    table = tables.read_csv(tmp_path / "out.csv")
+    assert set(table["seed"]) == {0}
+    assert table.groupby("share")["classifier"].nunique().to_dict() == {50: 1, 100: 5}
+    assert set(table[table["share"] == 50]["repeat"]) == {1}
+    assert len(table) == 24 * (5 * 2 + 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped_is_one_line(monkeypatch, number):
+    def stopped(*_):
+        os.kill(os.getpid(), number)
+        time.sleep(PATIENCE)
+
+    monkeypatch.setattr(crossval_run, "repro", stopped)
+    monkeypatch.setattr(cli, "ROOT", ROOT)
+    before = signal.getsignal(signal.SIGTERM)
+    told = CliRunner().invoke(cli.app, ["crossval"])
+    assert told.exit_code == 130
+    [line] = told.stderr.split("\n")[1:-1]
+    assert line.startswith("brain-mri: stopped; folds that are done are kept")
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def starter(tmp_path, codes):
@@ -205,10 +228,15 @@ def test_no_more_run_at_once_than_allowed(tmp_path):
 
 
 def test_after_a_failure_none_starts_and_the_others_end(tmp_path):
-    slow = "import time; time.sleep(1)"
-    start, counts = starter(tmp_path, {"a": "raise SystemExit(3)", "b": slow})
+    waits = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)"
+    start, counts = starter(tmp_path, {"a": "raise SystemExit(3)", "b": waits})
     ended = []
-    crossval_run.side_by_side("abcd", start, 2, lambda *one: ended.append(one))
+
+    def note(name, status):
+        ended.append((name, status))
+        (tmp_path / "go").touch()
+
+    crossval_run.side_by_side("abcd", start, 2, note)
     assert ended == [("a", 3), ("b", 0)]
     assert len(counts) == 2
 
@@ -250,22 +278,20 @@ def test_a_failed_fold_is_named_with_its_error(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("cores", "threads", "free", "expected"),
     [(8, 1, None, 8), (8, 3, None, 2), (8, 0, None, 1), (2, 4, None, 1),
-     (8, 1, 3e9, 1), (8, 1, 0, 1)],
+     (8, 1, 3_000_000_000, 2), (8, 1, 0, 1)],
 )  # fmt: skip
 def test_cores_and_memory_limit_the_folds_at_once(
     monkeypatch, cores, threads, free, expected
 ):
-    params = config.load(ROOT / "params.yaml")
-    wanted = params.crossval.model_copy(update={"threads": threads})
+    wanted = PARAMS.crossval.model_copy(update={"threads": threads})
     monkeypatch.setattr("brain_mri.progress.cores", lambda: cores)
     monkeypatch.setattr("brain_mri.networks.memory.available", lambda: free)
-    assert crossval_run.at_once(params.model_copy(update={"crossval": wanted})) == (
-        expected
-    )
+    params = PARAMS.model_copy(update={"crossval": wanted})
+    assert crossval_run.at_once(params) == expected
 
 
 def test_stages_are_those_of_dvc_yaml():
-    named = crossval_run.stages(config.load(ROOT / "params.yaml"))
+    named = crossval_run.stages(PARAMS)
     listed = run(ROOT, "dvc", "stage", "list", "--name-only", crossval_run.PIPELINE)
     there = {n for n in listed.stdout.split() if ":scratch_" in n}
     assert set(named) == there

@@ -78,7 +78,7 @@ def train(root: Path, runs: Mapping[str, folds.Run], workers: int) -> None:
             name = stage.rpartition(":")[2]
             if status:
                 failed.append(f"{name} failed: {_error(_log(root, stage))}")
-                line = failed[-1]
+                line = f"{name} failed"
             else:
                 done.append(stage)
                 made = sum(runs[stage].share for stage in done)
