@@ -35,6 +35,7 @@ def main(
         champion=params.model,
         threshold=params.evaluate.threshold,
         weights=params.vgg.weights,
+        metric=params.evaluate.verdict_metric,
     )
     for path in (verdict, compared, selected, statistics):
         values.write(path, contents[path.name])

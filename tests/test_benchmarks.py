@@ -240,6 +240,67 @@ def test_the_truth_of_the_brier_score():
     assert alike.brier(shift) == pytest.approx(off.mean(), abs=0.002)
 
 
+balanced = load("balanced")
+
+
+@pytest.mark.parametrize("classes", balanced.CLASSES)
+def test_the_simulated_interval_of_balanced_accuracy_is_that_in_use(classes):
+    rng = np.random.default_rng(0)
+    mixed = classes != "one class"
+    yes, no = balanced.sizes(6, 20, mixed, 8, rng)
+    counts = [
+        rng.multinomial(n, rng.dirichlet((4, 1, 2, 1), n.shape)) for n in (yes, no)
+    ]
+    low, high = balanced.clustered(counts, mixed)
+    for k, (tumours, others) in enumerate(zip(*counts, strict=True)):
+        cells = [
+            tumours,
+            others,
+        ]  # of each patient: both, first only, second only, none
+        size = [table.sum(axis=1) for table in cells]
+        patient = [np.arange(6), np.arange(20) if mixed else np.arange(6, 20)]
+        of = np.concatenate(
+            [np.repeat(p, n) for p, n in zip(patient, size, strict=True)]
+        )
+        y_true = np.repeat([1, 0], [n.sum() for n in size])
+        kind = np.concatenate([np.repeat(range(4), row) for t in cells for row in t])
+        found = clusters.balanced_paired_difference(y_true, kind < 2, kind % 2 == 0, of)
+        assert found == pytest.approx((low[k], high[k]))
+        tables = [table.sum(axis=0)[None] for table in cells]
+        alone = clusters.balanced_paired_difference(y_true, kind < 2, kind % 2 == 0)
+        assert np.ravel(balanced.joined(tables)) == pytest.approx(alone)
+
+
+def test_networks_of_balanced_accuracy_have_the_rates_they_are_held_to(monkeypatch):
+    drawn = []
+
+    def noted(counts, mixed):
+        drawn.append([each.sum(axis=(0, 1)) / each.sum() for each in counts])
+        return np.zeros(50), np.zeros(50)
+
+    monkeypatch.setattr(balanced, "clustered", noted)
+    rows = list(balanced.patients(100, 400, 50, np.random.default_rng(0)))
+    assert len(rows) == len(drawn) == 48
+    for k, (first, second) in enumerate(balanced.RATES_OF_PATIENTS):
+        for of_classes in drawn[12 * k : 12 * k + 12]:
+            for cells, one, two in zip(of_classes, first, second, strict=True):
+                found = cells[0] + cells[1], cells[0] + cells[2]
+                assert found == pytest.approx((one, two), abs=0.02)
+    # told apart is counted where both are equally good
+    assert [np.isnan(row["told apart"]) for row in rows] == [False] * 36 + [True] * 12
+
+
+def test_only_enough_pictures_of_a_rare_class_are_promised(monkeypatch):
+    monkeypatch.setattr(balanced, "PICTURES", {0.05: (40, 280)})
+    table = balanced.of_pictures(1000, 1)
+    assert table["rarer class"].tolist() == [2, 14]
+    assert table["most"][0] > 0.09
+    assert balanced.broken(table.assign(least=0.95, most=[0.12, 0.06])) == []
+    (told,) = balanced.broken(table.assign(least=0.95, most=[0.12, 0.07]))
+    assert told.startswith("280 pictures, 14 of the rarer class: told apart 0.070")
+    assert len(balanced.broken(table.assign(most=0.05, least=[0.9, 0.92]))) == 1
+
+
 def test_every_kind_of_copy_differs_from_its_picture_and_is_a_picture():
     copies = load("copies")
     picture = copies.phantom(0, 1)

@@ -105,6 +105,7 @@ def test_an_alias_is_refused_by_name(tmp_path):
         ("weight: none", "weight: null", ["class_weight", "'none' or 'balanced'"]),
         ("weight: none", "weight: both", ["class_weight", "or 'balanced'", "both"]),
         ("class_weight: none", "", ["'class_weight' is missing"]),
+        ("verdict_metric: accuracy", "verdict_metric: f1", ["evaluate.verdict_metric"]),
         ("seed: 7", "seed: 4294967296", ["seed", "less than 4294967296"]),
         ("seed: 7", "seed: {a: 1}", ["seed: ", "integer"]),
         ("evaluate:", "evaluate: 3\nother:", ["unknown key 'other'"]),

@@ -73,9 +73,9 @@ def show() -> None:
     """Print the test metrics of both networks and the verdicts, from metrics/."""
     with clear_errors():
         params = config.load(ROOT / config.FILE)
-        table, sentence, weights = results(ROOT / "metrics")
+        table, sentence, weights, cut = results(ROOT / "metrics")
         notes = wording.limits(weights, wording.is_drawn(Path(params.dataset)))
-        notes += wording.two_thresholds(params.evaluate.threshold)
+        notes += wording.two_thresholds(params.evaluate.threshold, cut)
         # absolute(), not resolve(): the page may be a link into DVC's cache
         page = ROOT.absolute() / "reports" / "index.html"
         folds = cross_validated(ROOT / "metrics")
@@ -86,8 +86,10 @@ def show() -> None:
         typer.echo("Research software, not for diagnosis.")
 
 
-def results(metrics: Path) -> tuple[str, str, str]:
-    """Return the table of both networks, the verdict, and the kind of VGG-16 weights.
+def results(metrics: Path) -> tuple[str, str, str, float]:
+    """Return the table of both networks, the verdict, VGG-16's weights, the threshold.
+
+    The threshold is that of the verdict.
 
     Raises:
         InputError: a file in metrics/ is missing, cannot be read or lacks a key.
@@ -98,7 +100,8 @@ def results(metrics: Path) -> tuple[str, str, str]:
         scores = scoring.from_statistics(statistics)
         names = wording.names(compared["vgg_weights"])
         table = wording.side_by_side({m: scores[m] for m in NETWORKS}, names)
-        return table, compared["sentence"], compared["vgg_weights"]
+        weights, cut = compared["vgg_weights"], float(compared["threshold"])
+        return table, compared["sentence"], weights, cut
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{metrics}: expected the results of a run, found a missing or wrong value "

@@ -142,10 +142,11 @@ class Vgg(Recipe):
 
 
 class Evaluate(Section):
-    """Decision threshold and calibration."""
+    """Decision threshold, calibration, and what the verdict compares."""
 
     threshold: Proportion
     calibrate: Flag
+    verdict_metric: Literal["accuracy", "balanced_accuracy"]
 
 
 class Crossval(Section):

@@ -49,6 +49,14 @@ def test_one_picture_a_patient_gives_the_same_floats_as_independent_pictures(alo
         cells = paired.paired_counts(first, second).values()
         limits = clusters.paired_difference(first, second, alone)
         assert limits == intervals.paired_difference(*cells)
+        parts = [y_true == 1, y_true == 0]
+        ends = [clusters.paired_difference(first[p], second[p]) for p in parts]
+        values = [second[p].mean() - first[p].mean() for p in parts]
+        joined = intervals.mean_of_two(values, *np.transpose(ends))
+        found = clusters.balanced_paired_difference(y_true, first, second, alone)
+        assert found == pytest.approx(joined, abs=1e-15)
+        none = clusters.balanced_paired_difference(y_true, first, second)
+        assert found == none
         assert clusters.effect(score, alone) == (1.0, intervals.Z)
 
 
@@ -111,8 +119,11 @@ def test_copies_of_every_picture_change_no_interval(times):
     def limits(*copies):
         y_true, y_pred, other, shares, patient = copies
         rates = clusters.rate_limits(y_true, y_pred, patient)
-        pair = clusters.paired_difference(y_pred == y_true, other == y_true, patient)
-        return [*rates.values(), pair, clusters.mean_of_shares(shares, patient)]
+        right = y_pred == y_true, other == y_true
+        pair = clusters.paired_difference(*right, patient)
+        balanced = clusters.balanced_paired_difference(y_true, *right, patient)
+        mean = clusters.mean_of_shares(shares, patient)
+        return [*rates.values(), pair, balanced, mean]
 
     once = (y_true, y_pred, other, shares, patient)
     again = [np.repeat(each, times) for each in once]
@@ -148,6 +159,31 @@ def test_both_classes_of_a_patient_covary_in_the_balanced_accuracy():
     call = np.where(right, y_true, 1 - y_true)
     together = clusters.balanced_accuracy(y_true, call, patient)
     assert np.ptp(together) > 1.3 * np.ptp(clusters.balanced_accuracy(y_true, call))
+
+
+def test_both_classes_of_a_patient_covary_in_the_paired_difference():
+    y_true = np.tile([1, 0], 40)
+    patient = np.repeat(np.arange(40), 2)
+    first = np.ones(80, bool)
+    second = np.repeat(np.arange(40) % 4 > 0, 2)  # worse in both classes, or in none
+    gain = second * 1.0 - first
+    assert clusters.between_classes(gain, y_true == 1, patient) == pytest.approx(1)
+    together = clusters.balanced_paired_difference(y_true, first, second, patient)
+    apart = clusters.balanced_paired_difference(y_true, first, second)
+    assert np.ptp(together) == pytest.approx(np.sqrt(2) * np.ptp(apart))
+    # worse in one class where better in the other: no narrower than independent
+    other = np.where(y_true == 1, second, ~second)
+    assert clusters.between_classes(other - 0.5, y_true == 1, patient) == 0
+
+
+def test_one_patient_with_every_tumour_separates_nothing():
+    """However many pictures: a design effect of all pictures would overlook it."""
+    y_true = np.repeat([1, 0], (40, 60))
+    patient = np.r_[np.arange(40) % 2, np.arange(60) + 9]
+    first, second = y_true == 0, np.ones(100, bool)
+    low, high = clusters.balanced_paired_difference(y_true, first, second, patient)
+    assert low < 0 < high
+    assert clusters.balanced_paired_difference(y_true, first, second)[0] > 0.4
 
 
 def test_a_patient_for_each_picture_is_asked_for():

@@ -94,6 +94,7 @@ def test_an_answer_that_does_not_follow_from_its_score_is_named(project, metrics
     ("name", "value", "file"),
     [
         ("evaluate.threshold", 0.9, "statistics.csv"),
+        ("evaluate.verdict_metric", "balanced_accuracy", "comparison.csv"),
         ("vgg.weights", "imagenet", "comparison.csv"),
         ("model", "vgg", "selected.json"),
     ],

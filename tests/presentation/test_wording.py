@@ -85,6 +85,13 @@ def test_a_class_below_a_fifth_of_the_pictures_changes_the_lead(tp, fn, fp, tn, 
         assert wording.columns(test)[:2] == ("balanced_accuracy", "roc_auc")
         assert row["balanced_accuracy"] == "0.75 (0.50 to 0.90)"
         assert "accuracy" not in row
+        assert said[0].endswith("The verdict still compares accuracy.")
+        (said,) = wording.rare_class(test, "balanced_accuracy")
+        assert said.endswith("The verdict compares balanced accuracy.")
+    # what the verdict compares leads, rare or not
+    assert wording.columns(test, "balanced_accuracy")[0] == "balanced_accuracy"
+    (row,) = wording.headline({"scratch": test}, NAMES, "balanced_accuracy")
+    assert row["balanced_accuracy"] == "0.75 (0.50 to 0.90)"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,18 @@ def test_the_blind_classifiers_are_set_against_the_networks():
     assert "the image: CNN from scratch: 5; VGG-16, random convolutions: 6." in said
 
 
+def test_the_blind_classifiers_are_set_against_the_networks_in_the_verdicts_metric():
+    compared = {
+        "verdict_metric": "balanced_accuracy",
+        "scores": {"scratch": TEST, "vgg": TEST | {"balanced_accuracy": 0.8}},
+    }
+    null = TEST | {"balanced_accuracy": 0.5}
+    said = wording.blind(compared, {"majority": null, "file_facts": TEST}, NAMES)
+    assert "0.50 by the majority class, 0.75 by file facts only" in said
+    assert "From the image: CNN from scratch: 0.75 (0.50 to 0.90); VGG-16, " in said
+    assert said.endswith("0.80 (0.50 to 0.90).")
+
+
 @pytest.mark.parametrize("verdict", ["too few pictures", "one class"])
 def test_without_a_verdict_no_baseline_is_beaten(verdict):
     compared = {"verdict": verdict, "baselines": {"vgg": {"majority": BETTER}}}
@@ -137,6 +156,9 @@ def test_two_thresholds_are_said_only_where_there_are_two():
     (said,) = wording.two_thresholds(0.45)
     assert "at a score of 0.45 or above" in said
     assert "them use 0.5" in said
+    assert wording.two_thresholds(0.0808080, 0.0808080) == []
+    (said,) = wording.two_thresholds(0.5, 0.0808080)
+    assert "them use 0.0808." in said
 
 
 def test_a_network_that_always_says_the_same_is_named():

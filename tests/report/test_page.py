@@ -2,6 +2,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from page import Page
@@ -58,7 +59,7 @@ def learnt(path):
     return table
 
 
-def repredict(metrics, change):
+def repredict(metrics, change, metric="accuracy"):
     """Change all predictions, then make anew what follows from them."""
     tested = {}
     for model in MODELS:
@@ -70,6 +71,7 @@ def repredict(metrics, change):
     nulls = {name: change(table) for name, table in nulls.items()}
     trained = {m: learnt(metrics / f"{m}_train_predictions.csv") for m in MODELS}
     settings = {"champion": "scratch", "threshold": 0.5, "weights": "random"}
+    settings |= {"metric": metric}
     write(metrics, summaries.of_comparison(tested, nulls, trained, **settings))
 
 
@@ -171,6 +173,39 @@ def test_a_rare_class_changes_what_the_headline_table_leads_with(results, tmp_pa
     cells = [row[key] for key in ("right", *again.columns)]
     assert "".join(f"<td>{cell}</td>" for cell in cells) in page.replace("\xa0", " ")
     assert "| " + " | ".join(cells) + " |\n" in summary
+
+
+def test_a_verdict_on_balanced_accuracy_speaks_of_nothing_else(results, tmp_path):
+    def rarer(table):
+        """Make a third of the training images tumours."""
+        return table.assign(y_true=(np.arange(len(table)) % 3 == 0).astype(int))
+
+    path = results.metrics / "vgg_train_predictions.csv"
+    files.write_csv(path, rarer(observations.read(path, observations.TRAINED)))
+    repredict(results.metrics, lambda table: table, "balanced_accuracy")
+    again = Results(results.dataset, results.data, results.metrics, results.parameters)
+    page, summary = written(again, tmp_path)
+    card = (tmp_path / "reports" / "model-card.md").read_text(encoding="utf-8")
+    cut = f"{again.comparison['threshold']:.3g}"
+    assert cut.startswith("0.3")
+    assert headings(page)[1] == "Balanced accuracy"
+    assert (
+        f"the difference in balanced accuracy at a threshold of {cut}, the share of "
+        "tumours among the training images" in page
+    )
+    assert "difference in accuracy" not in page
+    assert "0.724" not in page  # the power of a verdict on accuracy
+    assert "Paired table: 6 pictures, threshold " + cut in page
+    assert "pictures labelled “yes”, both networks are right on" in page
+    assert "left out: it compares accuracies" in page
+    assert "McNemar" not in summary
+    assert f"| threshold fixed beforehand | {cut}, the share of tumours among" in card
+    assert "not computed for balanced accuracy" in card
+    for text in (page, summary, card):
+        assert f"comparisons with them use {cut}." in text
+        assert again.comparison["sentence"] in text
+    for text in (page, summary):
+        assert wording.blind(again.comparison, again.scores, again.names) in text
 
 
 def test_balanced_class_weights_are_said(results, tmp_path):

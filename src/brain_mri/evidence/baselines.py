@@ -1,8 +1,9 @@
 """Null baselines: classifiers without a network, two of them without the pixels.
 
 A network that does not beat them has shown nothing. Each baseline is fitted on the
-training part and scores validation and test, as the networks do. All use a threshold of
-0.5 whatever `evaluate.threshold` says: another one could change the majority class.
+training part and scores validation and test, as the networks do. All use the threshold
+of the verdict (`rule`) whatever `evaluate.threshold` says: another one could change the
+majority class. The stored answers, y_pred, are those at 0.5.
 """
 
 from collections.abc import Callable, Mapping

@@ -277,6 +277,63 @@ def paired_difference(
     )
 
 
+def balanced_paired_difference(
+    y_true: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    clusters: Clusters = None,
+) -> Limits:
+    """Return the interval of second minus first balanced accuracy, paired.
+
+    The intervals of `paired_difference` in both classes, each with its own design
+    effect, are joined by MOVER. If a patient has pictures of both classes, the two
+    differences may correlate. NaN without a picture of each class.
+
+    Args:
+        y_true: shape (n,), 0 or 1.
+        first: shape (n,), whether the first classifier is right.
+        second: shape (n,), whether the second is.
+        clusters: shape (n,), the patient of each picture.
+    """
+    truth = np.asarray(y_true) == 1
+    if truth.all() or not truth.any():
+        return np.nan, np.nan
+    one, two = np.asarray(first, np.bool_), np.asarray(second, np.bool_)
+    gain = two.astype(np.float64) - one
+    classes = (truth, ~truth)
+    lows, highs = zip(
+        *(paired_difference(one[m], two[m], _of(clusters, m)) for m in classes),
+        strict=True,
+    )
+    values = [gain[mine].mean() for mine in classes]
+    together = between_classes(gain, truth, clusters)
+    return _pair(intervals.mean_of_two(values, lows, highs, together))
+
+
+def between_classes(
+    values: Floats, truth: npt.NDArray[np.bool_], clusters: Clusters = None
+) -> float:
+    """Return the correlation of the means of both classes, from the patients' totals.
+
+    A correlation below 0 counts as 0, as a design effect below 1 counts as 1: it can be
+    so by chance with a few patients, and would make an interval narrower.
+
+    Args:
+        values: shape (n,), a number per picture.
+        truth: shape (n,), whether a picture is a tumour; both classes occur.
+        clusters: shape (n,), the patient of each picture.
+    """
+    if clusters is None or independent(clusters):
+        return 0.0
+    codes, sizes = coded(clusters, len(values))
+    yes, no = (
+        np.bincount(codes[mine], values[mine] - values[mine].mean(), len(sizes))
+        for mine in (truth, ~truth)
+    )
+    product = np.sqrt(np.sum(yes**2) * np.sum(no**2))
+    return max(float(yes @ no / product), 0.0) if product > ROUNDING else 0.0
+
+
 def on_logit_scale(value: float, error: float, quantile: float) -> Limits:
     """Return value -+ quantile · error on the logit scale, so within 0 and 1."""
     half = quantile * error / (value * (1 - value))

@@ -1,24 +1,25 @@
 """Compare two classifiers on the same pictures.
 
 The rule of the verdict is fixed beforehand: the difference in accuracy at a threshold
-of 0.5, with Newcombe's paired interval. All other results are secondary. A network that
-did not learn its training images is not compared.
+of 0.5, with Newcombe's paired interval; or, if params.yaml says so, the difference in
+balanced accuracy at the share of tumours among the training images, with the intervals
+of both classes joined. All other results are secondary. A network that did not learn
+its training images is not compared.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brain_mri.errors import InputError
-from brain_mri.evidence import verdict
+from brain_mri.evidence import rule, verdict
 from brain_mri.evidence.clusters import effect, independent
 from brain_mri.evidence.observations import Observed, observed
 from brain_mri.evidence.obuchowski import auroc, auroc_difference
 from brain_mri.evidence.paired import (
-    accuracy_difference,
+    Right,
     mcnemar_exact,
     mcnemar_mid,
     paired_counts,
@@ -26,8 +27,7 @@ from brain_mri.evidence.paired import (
 from brain_mri.evidence.patients import patient_level
 from brain_mri.evidence.power import resolution
 from brain_mri.evidence.scoring import Scores, defined, rounded, score
-from brain_mri.files.names import NETWORKS
-from brain_mri.files.predictions import VERDICT_THRESHOLD
+from brain_mri.files.names import CLASSES, NETWORKS
 
 # The champion's metrics in `metrics/selected.json`.
 HEADLINE = (
@@ -47,6 +47,7 @@ def compare(
     baselines: Mapping[str, pd.DataFrame],
     trained: Mapping[str, pd.DataFrame],
     weights: str,
+    metric: str = "accuracy",
 ) -> dict[str, object]:
     """Compare two models' predictions of the test part, each picture counted once.
 
@@ -57,11 +58,13 @@ def compare(
         trained: for scratch and vgg, their predictions of the training images, without
             augmentation.
         weights: source of VGG-16's weights, imagenet or random.
+        metric: what the verdict compares, accuracy or balanced_accuracy.
 
     Returns:
-        The verdict as a label and a sentence, and the numbers behind them. Every
-        difference is vgg minus scratch, or network minus baseline. `secondary` does not
-        influence the verdict.
+        The verdict as a label and a sentence, and the numbers behind them, at the
+        `threshold` of the verdict. Every difference is one of the metric, vgg minus
+        scratch or network minus baseline. `secondary` does not influence the verdict.
+        For balanced accuracy, what holds for accuracy only is left out.
 
     Raises:
         InputError: two of the tables are of different images.
@@ -71,14 +74,16 @@ def compare(
         for name, table in {**models, **baselines}.items()
     }
     _check_same_images(tests)
-    right = {name: _right(table) for name, table in tests.items()}
+    threshold = rule.threshold(metric, trained["vgg"])
+    right = {name: _right(table, threshold) for name, table in tests.items()}
     counts = paired_counts(right["scratch"], right["vgg"])
     cases = observed(tests["vgg"])
-    difference = accuracy_difference(right["scratch"], right["vgg"], cases.patient)
+    difference = rule.difference(metric, right["scratch"], right["vgg"], cases)
     n, classes = len(cases.y_true), len(np.unique(cases.y_true))
     patients = len(np.unique(cases.patient))
     training = {name: training_scores(table) for name, table in trained.items()}
-    against = _against(right, list(models), list(baselines), cases.patient)
+    against = _against(metric, right, list(models), list(baselines), cases)
+    balanced = metric == rule.BALANCED
     word, sentence = verdict.verdict(
         difference,
         n,
@@ -87,30 +92,37 @@ def compare(
         {name: found for name, found in training.items() if not found["learned"]},
         _above_blind(against) if verdict.BLIND in baselines else None,
         weights,
+        rarer=_patients_of_a_class(cases) if balanced else None,
     )
     return {
         "verdict": word,
         "sentence": sentence,
         "vgg_weights": weights,
-        "threshold": VERDICT_THRESHOLD,
+        "threshold": threshold,
         "n_pictures": n,
         "n_patients": patients,
         "n_images": len(tests["vgg"]),
-        "accuracy": difference,
+        metric: difference,
         "paired": counts,
         "training": training,
-        "secondary": _secondary(tests, counts),
-        "by_patient": _by_patient(tests) if patients < n else {},
-        "resolution": resolution(_effective(right, cases) if classes == 2 else 0),
+        "secondary": _secondary(tests, None if balanced else counts),
+        "by_patient": _by_patient(tests, threshold) if patients < n else {},
+        **(
+            _of_balanced(tests, right, cases, threshold)
+            if balanced
+            else _of_accuracy(right, cases)
+        ),
         "baselines": against,
     }
 
 
 def headline(compared: Mapping[str, Any]) -> dict[str, object]:
     """Return the numbers of the comparison for `metrics/verdict.json`."""
+    metric = rule.metric_of(compared)
     return {
         "verdict": compared["verdict"],
-        **compared["accuracy"],
+        **({"verdict_metric": metric} if metric == rule.BALANCED else {}),
+        **compared[metric],
         "n_pictures": compared["n_pictures"],
         "n_patients": compared["n_patients"],
     }
@@ -144,17 +156,51 @@ def selected(
 
 
 def _against(
-    right: Mapping[str, npt.NDArray[np.bool_]],
+    metric: str,
+    right: Mapping[str, Right],
     models: Sequence[str],
     baselines: Sequence[str],
-    patient: npt.NDArray[np.str_],
+    cases: Observed,
 ) -> dict[str, dict[str, Scores]]:
     return {
         model: {
-            name: accuracy_difference(right[name], right[model], patient)
+            name: rule.difference(metric, right[name], right[model], cases)
             for name in baselines
         }
         for model in models
+    }
+
+
+def _patients_of_a_class(cases: Observed) -> int:
+    """Return the number of patients with pictures of the class that has fewer."""
+    return min(len(np.unique(cases.patient[cases.y_true == k])) for k in (0, 1))
+
+
+def _of_accuracy(right: Mapping[str, Right], cases: Observed) -> dict[str, object]:
+    """Return the power, which is that of a verdict on accuracy."""
+    both = len(np.unique(cases.y_true)) == 2
+    return {"resolution": resolution(_effective(right, cases) if both else 0)}
+
+
+def _of_balanced(
+    tests: Mapping[str, pd.DataFrame],
+    right: Mapping[str, Right],
+    cases: Observed,
+    cut: float,
+) -> dict[str, object]:
+    """Return what the difference in balanced accuracy is made of."""
+    kept = [f"{rule.BALANCED}{end}" for end in ("", "_low", "_high")]
+    scores = {name: score(tests[name], cut) for name in NETWORKS}
+    classes = {name: cases.y_true == label for label, name in enumerate(CLASSES)}
+    return {
+        "verdict_metric": rule.BALANCED,
+        "scores": {
+            name: {key: found[key] for key in kept} for name, found in scores.items()
+        },
+        "by_class": {
+            name: paired_counts(right["scratch"][mine], right["vgg"][mine])
+            for name, mine in classes.items()
+        },
     }
 
 
@@ -163,18 +209,15 @@ def _above_blind(against: Mapping[str, Mapping[str, Scores]]) -> list[str]:
 
 
 def _secondary(
-    tests: Mapping[str, pd.DataFrame], counts: Mapping[str, int]
+    tests: Mapping[str, pd.DataFrame], counts: Mapping[str, int] | None
 ) -> dict[str, object]:
+    """Compare AUROCs and, if the verdict is on accuracy, the counts by McNemar."""
     y_true, scratch, patient = observed(tests["scratch"])
     vgg = observed(tests["vgg"]).y_score
     values = auroc_difference(y_true, scratch, vgg, patient)
-    alone = independent(patient)
     names = ("difference", "low", "high", "p")
-    only = counts["scratch_only"], counts["vgg_only"]
     return {
-        # the tests do not hold where patients have several pictures
-        "mcnemar_exact_p": rounded(mcnemar_exact(*only)) if alone else None,
-        "mcnemar_mid_p": rounded(mcnemar_mid(*only)) if alone else None,
+        **({} if counts is None else _mcnemar(counts, independent(patient))),
         "roc_auc": {
             name: rounded(defined(value))
             for name, value in zip(names, values, strict=True)
@@ -182,17 +225,28 @@ def _secondary(
     }
 
 
-def _by_patient(tests: Mapping[str, pd.DataFrame]) -> dict[str, Scores]:
+def _mcnemar(counts: Mapping[str, int], alone: bool) -> Scores:
+    only = counts["scratch_only"], counts["vgg_only"]
+    return {
+        # the tests do not hold where patients have several pictures
+        "mcnemar_exact_p": rounded(mcnemar_exact(*only)) if alone else None,
+        "mcnemar_mid_p": rounded(mcnemar_mid(*only)) if alone else None,
+    }
+
+
+def _by_patient(
+    tests: Mapping[str, pd.DataFrame], threshold: float
+) -> dict[str, Scores]:
     """Score patients: called a tumour if any of their pictures is."""
     found = {}
     for name in NETWORKS:
         y_true, y_score, patient = observed(tests[name])
-        called = (y_score >= VERDICT_THRESHOLD).astype(np.int64)
+        called = (y_score >= threshold).astype(np.int64)
         found[name] = patient_level(y_true, called, patient)
     return found
 
 
-def _effective(right: Mapping[str, npt.NDArray[np.bool_]], cases: Observed) -> int:
+def _effective(right: Mapping[str, Right], cases: Observed) -> int:
     """Return the number of independent pictures that the difference is worth."""
     difference = right["vgg"].astype(float) - right["scratch"]
     return int(len(difference) / effect(difference, cases.patient).deff)
@@ -212,6 +266,6 @@ def _check_same_images(tests: Mapping[str, pd.DataFrame]) -> None:
             )
 
 
-def _right(predictions: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _right(predictions: pd.DataFrame, threshold: float) -> Right:
     y_true, y_score, _ = observed(predictions)
-    return (y_score >= VERDICT_THRESHOLD) == (y_true == 1)
+    return (y_score >= threshold) == (y_true == 1)

@@ -152,6 +152,29 @@ def paired_difference(
     return p - q - below, p - q + above
 
 
+def mean_of_two(
+    values: npt.ArrayLike,
+    lows: npt.ArrayLike,
+    highs: npt.ArrayLike,
+    correlation: npt.ArrayLike = 0.0,
+) -> Limits:
+    """Return the interval of the mean of two estimates, from the intervals of both.
+
+    MOVER, the "method of variance estimates recovery": Zou & Donner 2008,
+    doi:10.1002/sim.3095.
+
+    Args:
+        values: shape (2, ...), the two estimates.
+        lows: shape (2, ...), their lower limits; highs likewise.
+        correlation: shape (...), that of the two estimates.
+    """
+    each, minus = np.asarray(values, np.float64), -np.asarray(correlation, np.float64)
+    below, above = each - np.asarray(lows), np.asarray(highs) - each
+    centre = each.mean(axis=0)
+    low = centre - _joined(below[0], below[1], minus) / 2
+    return low, centre + _joined(above[0], above[1], minus) / 2
+
+
 def delong(y_true: npt.ArrayLike, y_scores: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Return the AUROC of each of k classifiers and the covariance matrix.
 

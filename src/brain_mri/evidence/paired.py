@@ -1,11 +1,17 @@
-"""Compare two classifiers on the same pictures: counts, difference, McNemar's test."""
+"""Compare two classifiers on the same pictures: counts, differences, McNemar's test."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 from scipy.stats import binom, binomtest
 
-from brain_mri.evidence.clusters import Clusters, paired_difference
+from brain_mri.evidence.clusters import (
+    Clusters,
+    balanced_paired_difference,
+    paired_difference,
+)
 from brain_mri.evidence.intervals import Floats
 from brain_mri.evidence.scoring import Scores, defined, rounded
 
@@ -33,10 +39,31 @@ def accuracy_difference(
         second: shape (n,).
         clusters: shape (n,), the patient of each; None if they are independent.
     """
-    low, high = paired_difference(first, second, clusters)
     difference = second.mean() - first.mean() if len(first) else np.nan
-    values = {"difference": difference, "low": low, "high": high}
-    return {name: rounded(defined(value)) for name, value in values.items()}
+    return _scores(difference, paired_difference(first, second, clusters))
+
+
+def balanced_accuracy_difference(
+    y_true: npt.NDArray[np.int64],
+    first: Right,
+    second: Right,
+    clusters: Clusters = None,
+) -> Scores:
+    """Return the second balanced accuracy minus the first with its paired interval.
+
+    Undefined without a picture of each class.
+
+    Args:
+        y_true: shape (n,), 0 or 1.
+        first: shape (n,), whether the first classifier is right; second likewise.
+        second: shape (n,).
+        clusters: shape (n,), the patient of each; None if they are independent.
+    """
+    gain = second.astype(np.float64) - first
+    gains = [gain[y_true == label] for label in (0, 1)]
+    difference = np.mean([g.mean() for g in gains]) if all(map(len, gains)) else np.nan
+    limits = balanced_paired_difference(y_true, first, second, clusters)
+    return _scores(difference, limits)
 
 
 def mcnemar_exact(first_only: int, second_only: int) -> float:
@@ -79,6 +106,11 @@ def false_claim(winner_only: npt.ArrayLike, loser_only: npt.ArrayLike) -> Floats
         loser_only: likewise.
     """
     return np.asarray(betainc(np.add(winner_only, 1), np.add(loser_only, 1), 0.5))
+
+
+def _scores(difference: npt.ArrayLike, limits: Sequence[float]) -> Scores:
+    values = {"difference": difference, "low": limits[0], "high": limits[1]}
+    return {name: rounded(defined(value)) for name, value in values.items()}
 
 
 def _cells(first: Right, second: Right) -> tuple[int, int, int, int]:

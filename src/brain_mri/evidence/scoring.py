@@ -136,6 +136,7 @@ def statistics(
     networks: Mapping[str, pd.DataFrame],
     nulls: Mapping[str, pd.DataFrame],
     threshold: float,
+    of_nulls: float = VERDICT_THRESHOLD,
 ) -> pd.DataFrame:
     """List every metric of every classifier with its interval and its denominator.
 
@@ -143,6 +144,7 @@ def statistics(
         networks: for each network, its predictions of val and test.
         nulls: the same for each null baseline.
         threshold: decision threshold of the networks.
+        of_nulls: that of the null baselines, which is the verdict's.
 
     Returns:
         Columns model, part, metric, value, low, high, count (the numerator), n (the
@@ -152,7 +154,7 @@ def statistics(
     """
     rows = []
     for model, table in {**networks, **nulls}.items():
-        cut = VERDICT_THRESHOLD if model in nulls else threshold
+        cut = of_nulls if model in nulls else threshold
         for part, scores in by_part(table, cut).items():
             for row in _metric_rows(scores, cut):
                 rows.append({"model": model, "part": part, **row})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from brain_mri.evidence import comparison, crossval, curves, scoring
+from brain_mri.evidence import comparison, crossval, curves, rule, scoring
 from brain_mri.files.names import CLASSES
 
 Contents = dict[str, Mapping[str, object] | pd.DataFrame]  # by name of the file
@@ -43,6 +43,7 @@ def of_comparison(
     champion: str,
     threshold: float,
     weights: str,
+    metric: str = "accuracy",
 ) -> Contents:
     """Return the verdict, the numbers behind it, the champion's metrics, all metrics.
 
@@ -54,16 +55,18 @@ def of_comparison(
         champion: scratch or vgg.
         threshold: decision threshold of the networks.
         weights: source of VGG-16's weights, imagenet or random.
+        metric: what the verdict compares, accuracy or balanced_accuracy.
 
     Raises:
         InputError: two of the tables are of different images.
     """
-    compared = comparison.compare(networks, nulls, trained, weights)
+    compared = comparison.compare(networks, nulls, trained, weights, metric)
+    cut = rule.threshold(metric, trained["vgg"])
     return {
         "verdict.json": comparison.headline(compared),
         "comparison.csv": compared,
         "selected.json": comparison.selected(networks[champion], champion, threshold),
-        "statistics.csv": scoring.statistics(networks, nulls, threshold),
+        "statistics.csv": scoring.statistics(networks, nulls, threshold, cut),
     }
 
 

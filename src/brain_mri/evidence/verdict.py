@@ -27,11 +27,13 @@ def verdict(
     unlearned: Mapping[str, Mapping[str, Any]],
     above_blind: Sequence[str] | None,
     weights: str,
+    rarer: int | None = None,
 ) -> tuple[str, str]:
     """Return the verdict as a short label and as a sentence.
 
     Args:
-        difference: difference of the accuracies (vgg minus scratch), low and high.
+        difference: difference of the accuracies (vgg minus scratch), low and high; of
+            the balanced accuracies if `rarer` is given.
         n: number of test pictures.
         patients: number of test patients; n where no patient is known.
         classes: number of classes among the test pictures, 0 to 2.
@@ -39,49 +41,49 @@ def verdict(
         above_blind: networks shown to be better than file facts; None if file facts
             were not scored.
         weights: source of VGG-16's weights, imagenet or random.
+        rarer: for balanced accuracy, number of test patients of the rarer class.
     """
     if unlearned:
         word, sentence = did_not_learn(unlearned, weights)
     else:
-        word, sentence = judge(difference, n, patients, classes, weights)
+        word, sentence = judge(difference, n, patients, classes, weights, rarer)
     if word not in (*UNDECIDED, UNLEARNED) and above_blind is not None:
         sentence = f"{sentence}; {against_file_facts(above_blind, weights)}"
     return word, f"{sentence}."
 
 
 def judge(
-    difference: Scores, n: int, patients: int, classes: int, weights: str
+    difference: Scores,
+    n: int,
+    patients: int,
+    classes: int,
+    weights: str,
+    rarer: int | None = None,
 ) -> tuple[str, str]:
     """Return label and sentence of the verdict, decided by the interval alone.
 
     Args:
-        difference: difference of the accuracies (vgg minus scratch), low and high.
+        difference: difference of the accuracies (vgg minus scratch), low and high; of
+            the balanced accuracies if `rarer` is given.
         n: number of test pictures.
         patients: number of test patients; n where no patient is known.
         classes: number of classes among the test pictures, 0 to 2.
         weights: source of VGG-16's weights, imagenet or random.
+        rarer: for balanced accuracy, number of test patients of the rarer class.
 
     Raises:
         InputError: the difference has no interval.
     """
+    if few := too_few(n, patients, classes, rarer):
+        return few
     names = labels.networks(weights)
-    if n < FEWEST:
-        few = f"No verdict: {n} test pictures are too few, at least {FEWEST} are needed"
-        return "too few pictures", few
-    if patients < min(n, FEWEST_PATIENTS):
-        few = (
-            f"No verdict: {n} test pictures of {patients} patients; where patients "
-            f"have several pictures, at least {FEWEST_PATIENTS} patients are needed"
-        )
-        return "too few patients", few
-    if classes < 2:
-        return "one class", "No verdict: the test part holds one class only"
     low, high = difference["low"], difference["high"]
     if low is None or high is None:  # cannot happen with a picture; guards against NaN
         raise InputError("the difference of the accuracies has no interval")
+    metric = "accuracy" if rarer is None else "balanced accuracy"
     numbers = (
         f"difference {signed(difference['difference'])}, 95 % interval {signed(low)} "
-        f"to {signed(high)} (accuracy of {names['vgg']}, minus that of the "
+        f"to {signed(high)} ({metric} of {names['vgg']}, minus that of the "
         f"{names['scratch']})"
     )
     cases = f"{n} pictures" + (f" of {patients} patients" if patients < n else "")
@@ -93,6 +95,38 @@ def judge(
     else:
         word, claim = "scratch better", f"The {scratch} is better than {vgg}"
     return word, f"{claim} on {cases}: {numbers}"
+
+
+def too_few(
+    n: int, patients: int, classes: int, rarer: int | None
+) -> tuple[str, str] | None:
+    """Return label and sentence if there are too few cases for a verdict, else None.
+
+    Args:
+        n: number of test pictures.
+        patients: number of test patients; n where no patient is known.
+        classes: number of classes among the test pictures, 0 to 2.
+        rarer: for balanced accuracy, number of test patients of the rarer class.
+    """
+    if n < FEWEST:
+        few = f"No verdict: {n} test pictures are too few, at least {FEWEST} are needed"
+        return "too few pictures", few
+    if patients < min(n, FEWEST_PATIENTS):
+        few = (
+            f"No verdict: {n} test pictures of {patients} patients; where patients "
+            f"have several pictures, at least {FEWEST_PATIENTS} patients are needed"
+        )
+        return "too few patients", few
+    if classes < 2:
+        return "one class", "No verdict: the test part holds one class only"
+    if rarer is not None and rarer < FEWEST:
+        unit = "patients" if patients < n else "pictures"
+        few = (
+            f"No verdict: {rarer} test {unit} of the rarer class are too few; for "
+            f"balanced accuracy, at least {FEWEST} of each class are needed"
+        )
+        return f"too few {unit}", few
+    return None
 
 
 def did_not_learn(

@@ -37,9 +37,9 @@ def differences(metrics: Path, params: Params) -> list[str]:
 
     Args:
         metrics: the folder.
-        params: gives the champion, the threshold, the weights of VGG-16 and whether
-            scores are calibrated. The temperature is not recomputed, because the
-            uncalibrated scores are not kept.
+        params: gives the champion, the threshold, the metric of the verdict, the
+            weights of VGG-16 and whether scores are calibrated. The temperature is not
+            recomputed, because the uncalibrated scores are not kept.
 
     Returns:
         One line per value that differs: file, key, found and expected.
@@ -58,6 +58,7 @@ def differences(metrics: Path, params: Params) -> list[str]:
         champion=params.model,
         threshold=threshold,
         weights=params.vgg.weights,
+        metric=params.evaluate.verdict_metric,
     )
     for name, table in networks.items():
         divisor = stored(metrics / f"{name}.json").get("temperature")

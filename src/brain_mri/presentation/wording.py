@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brain_mri.evidence import labels, needed, verdict
+from brain_mri.evidence import labels, needed, rule, verdict
 from brain_mri.evidence.comparison import HEADLINE
 from brain_mri.evidence.labels import BASELINES, signed
 from brain_mri.files.names import CLASSES, NETWORKS
@@ -89,12 +89,15 @@ def pictures_needed(found: int | None) -> str:
 
 
 def headline(
-    scores: Mapping[str, Scores], called: Mapping[str, str]
+    scores: Mapping[str, Scores],
+    called: Mapping[str, str],
+    verdict_metric: str = "accuracy",
 ) -> list[dict[str, object]]:
     """Return one row per classifier: name, right of n, metrics with intervals."""
     rows: list[dict[str, object]] = []
     for model, test in scores.items():
-        cells = {metric: with_interval(test, metric) for metric in columns(test)}
+        shown = columns(test, verdict_metric)
+        cells = {metric: with_interval(test, metric) for metric in shown}
         counted = f"{_right(test)} of {test['n_pictures']}"
         row = {"name": called[model], "null": model in BASELINES, "right": counted}
         rows.append(row | cells)
@@ -117,29 +120,35 @@ def by_patient(
     return rows
 
 
-def columns(test: Scores) -> tuple[str, ...]:
+def columns(test: Scores, verdict_metric: str = "accuracy") -> tuple[str, ...]:
     """Return the metrics of the headline table, the most important first.
 
     Args:
         test: scores of any classifier on the test part.
+        verdict_metric: accuracy or balanced_accuracy.
     """
-    return COLUMNS_RARE if _rare(test) else COLUMNS
+    leads = _rare(test) or verdict_metric == rule.BALANCED
+    return COLUMNS_RARE if leads else COLUMNS
 
 
-def rare_class(test: Scores) -> list[str]:
+def rare_class(test: Scores, verdict_metric: str = "accuracy") -> list[str]:
     """Say why the headline table leads with other metrics, if a class is rare.
 
     Args:
         test: scores of any classifier on the test part.
+        verdict_metric: accuracy or balanced_accuracy.
     """
     found = _rare(test)
     if found is None:
         return []
     name, count = found
+    compares = "The verdict still compares accuracy."
+    if verdict_metric == rule.BALANCED:
+        compares = "The verdict compares balanced accuracy."
     return [
         f"“{name}” is rare ({count} of {test['n_pictures']} test pictures), so the "
         "table leads with balanced accuracy and ROC AUC: accuracy would be high even "
-        f"if no picture were called “{name}”. The verdict still compares accuracy."
+        f"if no picture were called “{name}”. {compares}"
     ]
 
 
@@ -160,15 +169,18 @@ def blind(
     scores: Mapping[str, Scores],
     called: Mapping[str, str],
 ) -> str:
-    """Return the numbers of correct pictures without and with the image.
+    """Return the metric of the verdict without and with the image.
 
-    The threshold is that of the verdict and of the baselines.
+    The metric is the number of correct pictures, or the balanced accuracy. The
+    threshold is that of the verdict and of the baselines.
 
     Args:
         compared: the content of metrics/comparison.csv.
         scores: for each null baseline, its scores on the test part.
         called: the display name of each classifier.
     """
+    if rule.metric_of(compared) == rule.BALANCED:
+        return _blind_balanced(compared, scores, called)
     n, paired = compared["n_pictures"], compared["paired"]
     majority, facts = (_right(scores[name]) for name in ("majority", "file_facts"))
     networks = "; ".join(
@@ -281,14 +293,16 @@ def limits(weights: str, drawn: bool) -> list[str]:
     return notes
 
 
-def two_thresholds(threshold: float) -> list[str]:
+def two_thresholds(
+    threshold: float, of_verdict: float = VERDICT_THRESHOLD
+) -> list[str]:
     """State which numbers use which threshold, if there are two."""
-    if threshold == VERDICT_THRESHOLD:
+    if threshold == of_verdict:
         return []
     return [
         f"In the tables a network calls a tumour at a score of {threshold:g} or above. "
         "The verdict, the paired table, the null baselines and the comparisons with "
-        f"them use {VERDICT_THRESHOLD:g}."
+        f"them use {of_verdict:.3g}."
     ]
 
 
@@ -296,6 +310,24 @@ def plain(text: str) -> str:
     """Escape a name for Markdown: one line, no markup, no HTML."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(r"([\\`*_{}\[\]()<>#|!&])", r"\\\1", line).replace("\\<", "&lt;")
+
+
+def _blind_balanced(
+    compared: Mapping[str, Any],
+    scores: Mapping[str, Scores],
+    called: Mapping[str, str],
+) -> str:
+    majority, facts = (
+        number(scores[name][rule.BALANCED], 2) for name in ("majority", "file_facts")
+    )
+    networks = "; ".join(
+        f"{called[model]}: {with_interval(compared['scores'][model], rule.BALANCED)}"
+        for model in NETWORKS
+    )
+    return (
+        f"Balanced accuracy without looking at the brain: {majority} by the majority "
+        f"class, {facts} by file facts only. From the image: {networks}."
+    )
 
 
 def _rare(test: Scores) -> tuple[str, int] | None:

@@ -46,7 +46,9 @@ def context(
     """
     compared, names, scores = results.comparison, results.names, results.scores
     notes = wording.limits(compared["vgg_weights"], results.drawn)
-    notes += wording.two_thresholds(results.parameters["evaluate"]["threshold"])
+    notes += wording.two_thresholds(
+        results.parameters["evaluate"]["threshold"], compared["threshold"]
+    )
     rejected = results.manifest[~results.manifest["accepted"]]
     return {
         "comparison": compared,
@@ -54,12 +56,15 @@ def context(
         "names": names,
         "notes": notes,
         "limits": wording.LIMITS,
-        "headline": wording.headline(scores, names),
+        "metric": labels.METRICS[results.metric],
+        "cut": f"{compared['threshold']:.3g}",
+        "headline": wording.headline(scores, names, results.metric),
         "columns": {metric: labels.METRICS[metric] for metric in results.columns},
-        "rare": wording.rare_class(scores["scratch"]),
+        "rare": wording.rare_class(scores["scratch"], results.metric),
         "blind": wording.blind(compared, scores, names),
         "one_answer": wording.one_answer(scores, names),
         "unbeaten": wording.unbeaten(compared, names),
+        "by_class": compared.get("by_class", {}),
         "by_patient": compared.get("by_patient", {}),
         "by_patient_rows": wording.by_patient(compared, names),
         "learnt": wording.learnt(compared, names),

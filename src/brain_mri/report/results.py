@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.evidence import observations, scoring
+from brain_mri.evidence import observations, rule, scoring
 from brain_mri.files import tables, values
 from brain_mri.files.names import NETWORKS
 from brain_mri.presentation import wording
@@ -60,7 +60,12 @@ class Results:
     @property
     def columns(self) -> tuple[str, ...]:
         """The metrics of the headline table."""
-        return wording.columns(self.scores["scratch"])
+        return wording.columns(self.scores["scratch"], self.metric)
+
+    @property
+    def metric(self) -> str:
+        """The metric of the verdict."""
+        return rule.metric_of(self.comparison)
 
     @cached_property
     def names(self) -> dict[str, str]:
