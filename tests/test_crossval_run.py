@@ -16,10 +16,11 @@ import yaml
 from conftest import ROOT, commit, edited_params, run
 from typer.testing import CliRunner
 
-from brain_mri import cli, config, crossval_run
+from brain_mri import cli, config, crossval_run, dvc_lock
 from brain_mri.dataset.folds import Run
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables, values
+from brain_mri.gate import recompute
 
 PATIENCE = 120  # seconds, for a busy machine
 SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [], "seeds": []}
@@ -128,6 +129,21 @@ def test_the_root_does_not_notice(crossed):
     folder = crossed[0]
     assert "Running" not in run(folder, "dvc", "repro").stdout
     assert "up to date" in run(folder, "dvc", "status", "dvc.yaml").stdout
+
+
+def test_the_gate_computes_the_results_again(crossed, tmp_path):
+    left_out = shutil.ignore_patterns(".dvc", ".git", "data")
+    folder = shutil.copytree(crossed[0], tmp_path / "copy", ignore=left_out)
+    assert recompute.of_crossval(folder) == []
+    path = folder / "metrics" / "crossval.json"
+    found = tables.read_json(path)
+    values.write(path, found | {"vgg_accuracy": found["vgg_accuracy"] + 0.01})
+    (line,) = recompute.of_crossval(folder)
+    assert "vgg_accuracy" in line
+    lock = folder / "dvc.lock"
+    images = dvc_lock.stages(folder)["crop"].outs["data/cropped"]
+    lock.write_text(lock.read_text().replace(images, f"0{images[1:]}"))
+    assert recompute.of_crossval(folder) == []  # of other images
 
 
 def test_show_tells_both_verdicts_and_none_of_other_images(crossed, tmp_path):

@@ -46,7 +46,8 @@ def fold_scores(predictions: pd.DataFrame) -> pd.DataFrame:
         n_train = round((whole[row["repeat"]] - n) * row["share"] / WHOLE)
         row |= {"n_pictures": n, "n_train_pictures": n_train}
         row |= _metrics(table)
-        rows.append(row | {"train_roc_auc": table["train_roc_auc"].iloc[0]})
+        learned = pd.to_numeric(table["train_roc_auc"].iloc[0], errors="coerce")
+        rows.append(row | {"train_roc_auc": learned})  # NaN of a baseline
     return pd.DataFrame(rows).astype(dict.fromkeys(METRICS, float))
 
 

@@ -120,7 +120,7 @@ def follows(root: Path, params: Params) -> Row:
     demanded = "as computed from predictions"
     try:
         unlike = recompute.differences(root / METRICS, params)
-        unlike += recompute.of_external(root)
+        unlike += recompute.of_crossval(root) + recompute.of_external(root)
     except InputError as error:
         return Row("results recomputed", "", demanded, str(error))
     more = f", and {len(unlike) - 1} more" if len(unlike) > 1 else ""

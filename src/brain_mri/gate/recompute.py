@@ -27,7 +27,8 @@ from brain_mri.presentation import wording
 TOLERANCE = 1.5e-6  # six decimals are kept; another machine may round the last one
 SPLIT = "split_counts.csv"
 PARTLY = (SPLIT, external.HEADLINE, external.STATISTICS)
-EXTERNAL = Path("evidence", "external")  # the folder of that pipeline
+CROSSVAL = Path("evidence")  # the folder of that pipeline
+EXTERNAL = Path("evidence", "external")  # likewise
 
 Leaves = dict[str, Any]
 
@@ -70,6 +71,33 @@ def differences(metrics: Path, params: Params) -> list[str]:
     lines |= _answers(networks, trained, nulls, threshold)
     return [
         f"{metrics / name}: {line}" for name in sorted(lines) for line in lines[name]
+    ]
+
+
+def of_crossval(root: Path) -> list[str]:
+    """List the values of metrics/crossval* that differ from those computed.
+
+    None are compared if the last cross-validation was not of the last run's images.
+
+    Args:
+        root: the project's folder.
+
+    Raises:
+        InputError: a file is missing or unreadable.
+    """
+    if not dvc_lock.belongs(root, CROSSVAL):
+        return []
+    taken = dvc_lock.stages(root / CROSSVAL)["crossval"].params
+    metrics = root / "metrics"
+    expected = summaries.of_crossval(
+        tables.read_csv(metrics / "crossval_predictions.csv"),
+        rope=float(taken["crossval.rope"]),
+        weights=str(taken["vgg.weights"]),
+    )
+    return [
+        f"{metrics / name}: {line}"
+        for name, wanted in expected.items()
+        for line in _file(metrics / name, wanted)
     ]
 
 

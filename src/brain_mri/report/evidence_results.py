@@ -41,9 +41,11 @@ class Evidence:
         manifest = tables.read_csv(self.data / "manifest.csv")
         used = manifest.loc[manifest["accepted"], "image_id"]
         scored = tables.read_csv(self.metrics / "crossval_predictions.csv")["image_id"]
+        if set(scored) != set(used):  # before the first run there is only a header
+            return None
         found = values.read(self.metrics / "crossval_statistics.csv")
         same = found["vgg_weights"] == self.parameters["vgg"]["weights"]
-        return found if same and set(scored) == set(used) else None
+        return found if same else None
 
     @cached_property
     def folds(self) -> pd.DataFrame:
