@@ -125,7 +125,7 @@ def clean(project):
     yield project
     run(project, "git", "reset", "-q", "--hard")
     run(project, "git", "clean", "-fdq")
-    run(project, "dvc", "checkout", "--force")
+    run(project, "dvc", "checkout", "--force", "dvc.yaml")
 
 
 def test_nothing_runs_twice(project):

@@ -55,7 +55,7 @@ class Run:
         if written.get(path.as_posix()) != md5(place):
             raise InputError(
                 f"{place}: is not what the run in {FILE} wrote; get that back by dvc "
-                "repro or dvc checkout"
+                "repro or dvc checkout dvc.yaml"
             )
         return place
 
