@@ -44,8 +44,7 @@ RATES = (
     ((0.9, 0.6), (0.95, 0.75)),
 )
 ERROR_CORRELATIONS = (0.0, 0.3, 0.6)  # of both networks, on one picture
-ILL = (5, 14, 30)  # patients with a tumour
-SHARES = (0.1, 0.2)  # of the patients
+PATIENTS = ((5, 50), (14, 70), (14, 140), (30, 150))  # with a tumour, and all
 RATES_OF_PATIENTS = (
     ((0.5, 0.9), (0.5, 0.9)),
     ((0.75, 0.75), (0.75, 0.75)),
@@ -213,10 +212,9 @@ def of_pictures(draws: int, seed: int) -> pd.DataFrame:
 
 
 def of_patients(draws: int, seed: int) -> pd.DataFrame:
-    """Return one row per number of patients and share with a tumour."""
+    """Return one row per number of patients with a tumour, and of all."""
     rows = []
-    for share, ill in tqdm(list(product(SHARES, ILL)), "patients", disable=None):
-        g = round(ill / share)
+    for ill, g in tqdm(PATIENTS, "patients", disable=None):
         rng = np.random.default_rng((seed, g, ill))
         row: Row = {"patients": g, "rarer class": ill}
         rows.append(row | line(patients(ill, g, draws, rng)))
@@ -251,8 +249,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     single = of_pictures(arguments.draws, arguments.seed)
+    print(f"{markdown(single)}\n", flush=True)
     several = of_patients(arguments.draws // FEWER, arguments.seed)
-    print(markdown(single), markdown(several), sep="\n\n")
+    print(markdown(several))
     sys.exit("\n".join(broken(single) + broken(several)) or None)
 
 

@@ -34,13 +34,14 @@ def main(data: Path, models: Path, metrics: Path, *, params: Params) -> None:
         drawn=wording.is_mechanics_only(params.dataset, params.external.dataset),
     )
     counts = values.read(here / "counts.csv")
-    headline, statistics = (
-        contents[n] for n in (external.HEADLINE, external.STATISTICS)
-    )
-    for name in NETWORKS:
-        headline[f"{name}_model"] = vectors.digest(models / name)
-    headline["n_left_out"] = counts["left_out_pictures"]
-    statistics |= {"counts": counts, "distance": likeness.summary(own, distance)}
+    contents[external.HEADLINE] |= {
+        "n_left_out": counts["left_out_pictures"],
+        **{f"{name}_model": vectors.digest(models / name) for name in NETWORKS},
+    }
+    contents[external.STATISTICS] |= {
+        "counts": counts,
+        "distance": likeness.summary(own, distance),
+    }
     for name, content in contents.items():
         values.write(metrics / name, content)
     print(f"external: {contents[external.STATISTICS]['sentence']}")

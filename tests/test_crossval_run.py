@@ -22,7 +22,7 @@ from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables, values
 from brain_mri.gate import recompute
 
-PATIENCE = 120  # seconds, for a busy machine
+PATIENCE = 300  # seconds, for a busy machine
 SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [], "seeds": []}
 PARAMS = config.load(ROOT / "params.yaml")
 TRAININGS = {f"scratch_fold@{repeat}-{fold}" for repeat in (1, 2) for fold in (1, 2)}

@@ -1,7 +1,7 @@
 """Summarise how both networks do on another collection, which nothing was trained on.
 
-The rules are those of the test part: pictures are the unit, and the difference in
-accuracy at 0.5 decides. All other numbers are secondary.
+Pictures are the unit, and the difference in accuracy at 0.5 decides, as by default on
+the test part. All other numbers are secondary.
 """
 
 from collections.abc import Mapping
