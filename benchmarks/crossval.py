@@ -316,7 +316,7 @@ def broken(table: pd.DataFrame) -> list[str]:
     return [
         f"equal learners told apart, {row['patients']} patients, {row['features']} "
         f"features, likeness {row['likeness']}: {row['primary']:.3f}"
-        for _, row in table.iterrows()
+        for row in table.to_dict("records")
         if not row["primary"] <= MOST_ERRORS
     ]
 

@@ -10,7 +10,7 @@ from brain_mri.errors import InputError
 from brain_mri.evidence import crossval, summaries
 from brain_mri.evidence.crossval_verdict import UNDECIDED, judge
 from brain_mri.evidence.paired import accuracy_difference, false_claim
-from brain_mri.files import values
+from brain_mri.files import tables, values
 
 pytestmark = pytest.mark.filterwarnings("error")
 SIGNALS = {"scratch": 0.6, "vgg": 1.0, "majority": 0.0, "file_facts": 0.2, "edges": 0.8}
@@ -428,3 +428,6 @@ def test_what_is_committed(predictions, found, tmp_path):
         values.write(tmp_path / name, content)
     read = values.read(tmp_path / "crossval_statistics.csv")
     assert read == json.loads(json.dumps(found))
+    # and the same from the file of predictions
+    tables.write_csv(tmp_path / "predictions.csv", predictions)
+    assert summary(tables.read_csv(tmp_path / "predictions.csv")) == found
