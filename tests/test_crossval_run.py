@@ -87,9 +87,11 @@ def crossed(project, tmp_path_factory):
         params["crossval"] |= SMALL
     commit(folder, "fewer folds")
     killed = start(folder)
-    wait_until(lambda: recorded(folder))
-    killed.kill()
-    killed.communicate()
+    try:
+        wait_until(lambda: recorded(folder))
+    finally:
+        killed.kill()
+        killed.communicate()
     wait_until(lambda: not processes(folder))
     before = recorded(folder)
     last = run(folder, "brain-mri", "crossval")
