@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from conftest import ROOT, commit, edited_params, run
+from conftest import ROOT, commit, edited_params, offline, run
 from typer.testing import CliRunner
 
 from brain_mri import cli, config, crossval_run, dvc_lock
@@ -94,7 +94,8 @@ def crossed(project, tmp_path_factory):
         killed.communicate()
     wait_until(lambda: not processes(folder))
     before = recorded(folder)
-    last = run(folder, "brain-mri", "crossval")
+    block = offline(folder.parent / "offline")
+    last = run(folder, "brain-mri", "crossval", **block)
     commit(folder, "crossed")
     return folder, before, last.stdout
 
@@ -105,6 +106,12 @@ def test_after_a_kill_only_missing_folds_run(crossed):
     assert trained(last) == TRAININGS - before
     status = run(folder, "dvc", "status", crossval_run.PIPELINE).stdout
     assert "up to date" in status
+
+
+def test_no_fold_tries_the_network(crossed):
+    off = crossed[0].parent / "offline"
+    assert (off / "sitecustomize.py").exists()
+    assert not (off / "tried.txt").exists()
 
 
 def test_a_fold_alone_gives_the_bytes_of_folds_side_by_side(crossed):

@@ -224,7 +224,7 @@ def test_head_on_features_and_whole_network_agree(project):
 
 def test_same_inputs_same_bytes(clean):
     result = run(clean, "dvc", "repro", "--force", "--no-run-cache")
-    assert ran(result) == ALL_STAGES
+    assert sorted(ran(result)) == sorted(ALL_STAGES)  # the order is DVC's
     assert run(clean, "git", "status", "--porcelain").stdout == ""
 
 

@@ -29,6 +29,7 @@ def command(start):
 @pytest.fixture
 def grid(project):
     """The shrunk project with the document's four experiments, of one network."""
+    run(project, "dvc", "queue", "remove", "--all")  # of other tests
     queue = [word.replace("=4,8", "=1,2") for word in command("dvc exp run --queue")]
     run(project, *queue, "evaluate@vgg")
     try:

@@ -315,6 +315,8 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 def _guess(key: str, known: Iterable[str]) -> str:
     """Return a hint at the most similar known key; "" if none is similar."""
     # compare without the section, which is long and usually right
-    tails = {candidate.split(".")[-1]: candidate for candidate in sorted(known)}
-    near = difflib.get_close_matches(key.split(".")[-1], tails, n=1)
+    section, _, tail = key.rpartition(".")
+    ranked = sorted(known, key=lambda k: (k.rpartition(".")[0] == section, k))
+    tails = {candidate.rpartition(".")[2]: candidate for candidate in ranked}
+    near = difflib.get_close_matches(tail, tails, n=1)
     return f"; did you mean {tails[near[0]]!r}?" if near else ""
