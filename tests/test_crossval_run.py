@@ -20,7 +20,7 @@ from brain_mri import cli, config, crossval_run, dvc_lock
 from brain_mri.dataset.folds import Run
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables, values
-from brain_mri.gate import recompute
+from brain_mri.gate import checks, recompute
 
 PATIENCE = 300  # seconds, for a busy machine
 SMALL = {"repeats": [1, 2], "folds": [1, 2], "shares": [], "seeds": []}
@@ -153,6 +153,55 @@ def test_the_gate_computes_the_results_again(crossed, tmp_path):
     images = dvc_lock.stages(folder)["crop"].outs["data/cropped"]
     lock.write_text(lock.read_text().replace(images, f"0{images[1:]}"))
     assert recompute.of_crossval(folder) == []  # of other images
+
+
+def test_the_gate_takes_floors_of_the_cross_validation(crossed):
+    folder = crossed[0]
+    with edited_params(folder) as params:
+        params["check"] = {"floors": {"crossval": {"n_pictures": 10, "folds": 3}}}
+    try:
+        told = run(folder, "brain-mri", "check", check=False).stdout
+    finally:
+        run(folder, "git", "checkout", "-q", "params.yaml")
+    rows = {line.split("|")[1].strip(): line for line in told.splitlines()[:-2]}
+    assert "below its floor" in rows["crossval.folds"]  # there are two
+    del rows["crossval.folds"]
+    assert {"evidence/dvc.lock", "crossval.n_pictures"} < set(rows)
+    assert not [line for line in rows.values() if "FAIL" in line]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"lr": 0.5}, "lr was 0.001"),
+        ({"scratch": {"epochs": 99}}, "scratch.epochs was 1"),  # of the folds alone
+        ({"crossval": {"folds": [1, 2, 3]}}, "expected the record of a complete run"),
+    ],
+)
+def test_the_gate_wants_folds_of_these_parameters(crossed, change, told):
+    folder = crossed[0]
+    params = config.load(folder / "params.yaml")
+    assert checks.current(folder, params, "crossval").cause == ""
+    values = {
+        name: getattr(params, name).model_copy(update=value)
+        if isinstance(value, dict)
+        else value
+        for name, value in change.items()
+    }
+    row = checks.current(folder, params.model_copy(update=values), "crossval")
+    assert told in row.cause
+    assert row.cause.endswith("; make crossval")
+
+
+def test_an_unfinished_cross_validation_is_no_fault_of_the_gate(crossed, tmp_path):
+    (tmp_path / "evidence").mkdir()
+    shutil.copy(crossed[0] / "dvc.lock", tmp_path)
+    record = yaml.safe_load((crossed[0] / "evidence" / "dvc.lock").read_text())
+    del record["stages"]["crossval"]
+    (tmp_path / "evidence" / "dvc.lock").write_text(yaml.safe_dump(record))
+    assert recompute.of_crossval(tmp_path) == []
+    params = config.load(crossed[0] / "params.yaml")
+    assert checks.current(tmp_path, params, "crossval").cause
 
 
 def test_show_tells_both_verdicts_and_none_of_other_images(crossed, tmp_path):

@@ -28,13 +28,13 @@ def command(start):
 
 @pytest.fixture
 def grid(project):
-    """The shrunk project with the document's four experiments, of one network."""
+    """The shrunk project with two of the document's experiments, of one network."""
     run(project, "dvc", "queue", "remove", "--all")  # of other tests
-    queue = [word.replace("=4,8", "=1,2") for word in command("dvc exp run --queue")]
+    queue = [word.replace("=4,8", "=2") for word in command("dvc exp run --queue")]
     run(project, *queue, "evaluate@vgg")
     try:
         status = work_off(project, 2)
-        assert status.count("Success") == 4, status
+        assert status.count("Success") == 2, status
         yield project
     finally:
         run(project, "dvc", "queue", "remove", "--all", check=False)
@@ -45,10 +45,10 @@ def test_a_grid_is_ranked_by_validation_and_shows_no_test(grid):
     show = run(grid, *command("dvc exp show"), "--csv").stdout
     rows = [row for row in csv.DictReader(io.StringIO(show)) if row["State"]]
     tried = {(float(row["lr"]), int(row["augment.copies"])) for row in rows}
-    assert tried == {(lr, copies) for lr in (1e-3, 3e-4) for copies in (1, 2)}
+    assert tried == {(1e-3, 2), (3e-4, 2)}
     losses = [float(row[LOSS]) for row in rows]
     assert losses == sorted(losses)
-    assert len(set(losses)) == 4
+    assert len(set(losses)) == 2
     for row, loss in zip(rows, losses, strict=True):
         text = run(grid, "git", "show", f"{row['rev']}:metrics/vgg.json").stdout
         assert json.loads(text)["val"]["log_loss"] == loss

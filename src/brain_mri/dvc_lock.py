@@ -7,7 +7,7 @@ to check it too.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,20 @@ class Run:
         return place
 
 
-def read(root: Path, last: str) -> Run:
-    """Read the stage `last` and all stages that it depends on from `root`/dvc.lock.
+def read(root: Path, *last: str, folder: Path = Path()) -> Run:
+    """Read the stages `last` and all that they depend on from dvc.lock.
+
+    Args:
+        root: the project's folder.
+        last: the stages, by DVC's names of them.
+        folder: the folder below `root` of an optional pipeline, whose dvc.lock has the
+            stages; what they depend on may be of the main pipeline.
 
     Raises:
         InputError: there is no such record, or its stages belong to different runs.
     """
-    path, recorded = root / FILE, stages(root)
-    if last not in recorded:
+    path, recorded = root / folder / FILE, stages(root) | stages(root / folder)
+    if not recorded.keys() >= set(last):
         raise InputError(f"{path}: {NO_RUN}")
     run = _upstream(path, recorded, last)
     _check_params(path, run)
@@ -92,18 +98,22 @@ def stages(root: Path) -> dict[str, Stage]:
         raise InputError(f"{path}: {NO_RUN}") from None
 
 
-def belongs(root: Path, folder: Path) -> bool:
-    """Return whether an optional pipeline last read what the last run wrote.
+def belongs(root: Path, last: str, folder: Path) -> bool:
+    """Return whether an optional pipeline has ended and read what the last run wrote.
 
     Args:
-        root: the project's folder, with the dvc.lock of the last run.
-        folder: the folder of the optional pipeline's dvc.lock, below `root`.
+        root, last, folder: as for `read`, one stage.
+
+    Raises:
+        InputError: a dvc.lock cannot be read.
     """
-    if not (root / folder / FILE).exists():
+    if not (root / folder / FILE).exists() or last not in stages(root / folder):
         return False
-    written = {p: m for stage in stages(root).values() for p, m in stage.outs.items()}
-    read = [stage.deps.items() for stage in stages(root / folder).values()]
-    return all(written.get(p, m) == m for deps in read for p, m in deps)
+    try:
+        read(root, last, folder=folder)
+    except InputError:
+        return False
+    return True
 
 
 def md5(path: Path) -> str:
@@ -134,11 +144,13 @@ def _stage(entry: Mapping[str, Any]) -> Stage:
     )
 
 
-def _upstream(path: Path, stages: Mapping[str, Stage], last: str) -> dict[str, Stage]:
-    """Return a stage and those it depends on, if each read what the others wrote."""
+def _upstream(
+    path: Path, stages: Mapping[str, Stage], last: Sequence[str]
+) -> dict[str, Stage]:
+    """Return stages and those they depend on, if each read what the others wrote."""
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     found: dict[str, Stage] = {}
-    todo = [last]
+    todo = list(last)
     while todo:
         name = todo.pop()
         found[name] = stages[name]

@@ -6,10 +6,11 @@ files itself, because `dvc metrics show` hides null values and skips missing fil
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain_mri import config, dvc_lock, pipeline
+from brain_mri import config, crossval_run, dvc_lock, pipeline
 from brain_mri.config import Params
 from brain_mri.errors import InputError
 from brain_mri.files import tables
@@ -18,6 +19,7 @@ from brain_mri.gate.numbers import Values
 
 METRICS = Path("metrics")
 DIGITS = 6  # as in the results
+ENDS = (".json", "_statistics.csv", "_predictions.csv")  # of an optional pipeline
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,13 @@ def check(root: Path, against: str | None = None) -> list[Row]:
     params = config.load(root / config.FILE)
     files = pipeline.results(root)
     demanded = params.check
+    optional = asked([*demanded.floors, *demanded.drops])
+    files |= {METRICS / f"{name}{end}": [] for name in optional for end in ENDS}
     git.run(root, "rev-parse", "--git-dir")
     commit = None if against is None else git.revision(root, against)
     now = numbers.present(root, files)
     rows = [*kept(root, files), fresh(root), follows(root, params)]
+    rows += [current(root, params, name) for name in optional]
     rows.append(shared(now, demanded.max_patients_shared))
     if demanded.require_imagenet:
         rows.append(pretrained(now))
@@ -59,6 +64,13 @@ def check(root: Path, against: str | None = None) -> list[Row]:
             for key, limit in demanded.drops.items()
         ]
     return rows
+
+
+def asked(keys: Sequence[str]) -> list[str]:
+    """Return the optional pipelines whose numbers are asked for."""
+    return [
+        name for name in recompute.OPTIONAL if any(k.startswith(name) for k in keys)
+    ]
 
 
 def kept(root: Path, files: Mapping[Path, list[str]]) -> list[Row]:
@@ -105,14 +117,15 @@ def edited(path: Path, written: str | None) -> bool:
 
 
 def recorded(root: Path) -> dict[str, dvc_lock.Stage]:
-    """Return the record of dvc.lock, empty if the file cannot be read.
+    """Return what each dvc.lock records, nothing of a file that cannot be read.
 
-    `fresh` reports what is wrong with such a file.
+    `fresh` and `current` report what is wrong with such a file.
     """
-    try:
-        return dvc_lock.stages(root)
-    except InputError:
-        return {}
+    found: dict[str, dvc_lock.Stage] = {}
+    for folder in (Path(), *recompute.OPTIONAL.values()):
+        with suppress(InputError):
+            found |= dvc_lock.stages(root / folder)
+    return found
 
 
 def follows(root: Path, params: Params) -> Row:
@@ -136,6 +149,24 @@ def fresh(root: Path) -> Row:
         cause = str(error)
     found = "stale" if cause else "fresh"
     return Row("dvc.lock", found, "matches code, params and results", cause)
+
+
+def current(root: Path, params: Params, name: str) -> Row:
+    """Check that an optional pipeline ran on the last run's outputs and parameters."""
+    folder = recompute.OPTIONAL[name]
+    folds = crossval_run.stages(params) if name == "crossval" else ()
+    last = [name, *(stage.rpartition(":")[2] for stage in folds)]
+    try:
+        taken = dvc_lock.read(root, *last, folder=folder).params
+        wanted = config.flatten(params.model_dump())
+        changed = [k for k, v in taken.items() if k in wanted and wanted[k] != v]
+        cause = f"{changed[0]} was {taken[changed[0]]}" if changed else ""
+    except InputError as error:
+        cause = str(error)
+    cause = cause and f"{cause.partition('; dvc repro')[0]}; make {name}"
+    found = "of another run" if cause else "of this run"
+    place = (folder / dvc_lock.FILE).as_posix()
+    return Row(place, found, "of the last run and its parameters", cause)
 
 
 def shared(now: Values, limit: int) -> Row:

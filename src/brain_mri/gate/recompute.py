@@ -27,8 +27,8 @@ from brain_mri.presentation import wording
 TOLERANCE = 1.5e-6  # six decimals are kept; another machine may round the last one
 SPLIT = "split_counts.csv"
 PARTLY = (SPLIT, external.HEADLINE, external.STATISTICS)
-CROSSVAL = Path("evidence")  # the folder of that pipeline
-EXTERNAL = Path("evidence", "external")  # likewise
+# folder of each optional pipeline, by its last stage
+OPTIONAL = {"crossval": Path("evidence"), "external": Path("evidence", "external")}
 
 Leaves = dict[str, Any]
 
@@ -85,9 +85,10 @@ def of_crossval(root: Path) -> list[str]:
     Raises:
         InputError: a file is missing or unreadable.
     """
-    if not dvc_lock.belongs(root, CROSSVAL):
+    folder = OPTIONAL["crossval"]
+    if not dvc_lock.belongs(root, "crossval", folder):
         return []
-    taken = dvc_lock.stages(root / CROSSVAL)["crossval"].params
+    taken = dvc_lock.stages(root / folder)["crossval"].params
     metrics = root / "metrics"
     expected = summaries.of_crossval(
         tables.read_csv(metrics / "crossval_predictions.csv"),
@@ -114,9 +115,10 @@ def of_external(root: Path) -> list[str]:
     Raises:
         InputError: a file is missing or unreadable, or its predictions are invalid.
     """
-    if not dvc_lock.belongs(root, EXTERNAL):
+    folder = OPTIONAL["external"]
+    if not dvc_lock.belongs(root, "external", folder):
         return []
-    taken = dvc_lock.stages(root / EXTERNAL)["external"].params
+    taken = dvc_lock.stages(root / folder)["external"].params
     metrics = root / "metrics"
     expected = external.summarise(
         external.read(metrics / "external_predictions.csv"),
