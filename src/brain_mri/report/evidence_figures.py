@@ -47,6 +47,7 @@ def forest(
     axis.set_yticks(range(len(names)), names)
     axis.set_xlabel("accuracy of VGG-16 minus that of the CNN")
     axis.set_title("← CNN better        VGG-16 better →", fontsize=9)
+    axis.locator_params(axis="x", nbins=5)  # labels of more run into each other
     axis.grid(axis="x", alpha=0.3)
     return figure
 
