@@ -43,7 +43,7 @@ check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.tom
 	@git diff --exit-code -- requirements/run.txt requirements/dev.txt requirements/ci.txt
 
 clean:  ## remove what the pipeline made; images you added stay
-	@find data -mindepth 1 -maxdepth 1 ! -name raw -exec rm -rf {} +
+	@find data -mindepth 1 -maxdepth 1 ! -name raw ! -name 'phantom*.csv' -exec rm -rf {} +
 	@rm -rf models reports
 
 .venv/bin/python:

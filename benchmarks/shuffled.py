@@ -43,7 +43,7 @@ import views
 
 from brain_mri import config, phantoms
 from brain_mri.config import Params
-from brain_mri.dataset import folds
+from brain_mri.dataset import folds, table
 from brain_mri.evidence import baselines
 from brain_mri.evidence.crossval import fold_scores
 from brain_mri.files import arrays, predictions, tables
@@ -106,8 +106,9 @@ def prepare(folder: Path) -> Params:
         brighter = np.minimum(decode(path).grey, 245) + np.uint8(10)
         write_png(path.with_name(f"copy_of_{path.stem}.png"), brighter)
     manifest, crops = folder / "manifest.csv", folder / "crop.csv"
-    review, cropped, weights = ROOT / "review.csv", folder / "cropped", folder / "npy"
-    audit.main(review, manifest, folder / "pairs", folder / "counts", params=params)
+    cropped, weights = folder / "cropped", folder / "npy"
+    table.beside(dataset).write_text("file\n")
+    audit.main(manifest, folder / "pairs", folder / "counts", params=params)
     crop.main(manifest, cropped, crops, folder / "counts", params=params)
     views.main(manifest, crops, cropped, folder / "views", params=params)
     vgg_weights.main(weights, params=params)

@@ -5,16 +5,15 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.dataset import auditing, classes, joining, review
+from brain_mri.dataset import auditing, classes, joining, table
 from brain_mri.errors import printable
 from brain_mri.files import tables, values
 
 
-def main(
-    decisions: Path, manifest: Path, duplicates: Path, summary: Path, *, params: Params
-) -> None:
+def main(manifest: Path, duplicates: Path, summary: Path, *, params: Params) -> None:
     folders = classes.by_folder(params.classes)
-    audited = auditing.audit(Path(params.dataset), folders, review.read(decisions))
+    entries = table.read(table.beside(params.dataset))
+    audited = auditing.audit(Path(params.dataset), folders, entries)
     auditing.check_rejected(audited.manifest, params.audit.max_rejected)
     counts = auditing.summary(audited)
     conflicts = joining.conflicts(audited.manifest)

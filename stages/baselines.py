@@ -7,6 +7,7 @@ from _stage import run
 from brain_mri.config import Params
 from brain_mri.evidence import baselines
 from brain_mri.files import arrays, tables
+from brain_mri.files.names import LEAKED
 
 
 def main(
@@ -14,12 +15,14 @@ def main(
     train: Path,
     val: Path,
     test: Path,
+    leaked: Path,
     out: Path,
     *,
     params: Params,
 ) -> None:
-    folders = {"train": train, "val": val, "test": test}
+    folders = {"train": train, "val": val, "test": test, LEAKED: leaked}
     parts = {part: arrays.read(folder) for part, folder in folders.items()}
+    parts = {part: images for part, images in parts.items() if len(images.index)}
     table = baselines.predict(parts, tables.read_csv(manifest), seed=params.seed)
     tables.write_csv(out, table)
 

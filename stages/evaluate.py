@@ -7,6 +7,7 @@ from _stage import run
 from brain_mri.config import Params
 from brain_mri.evidence import summaries, temperature
 from brain_mri.files import arrays, predictions, tables, values
+from brain_mri.files.names import LEAKED
 
 
 def main(
@@ -15,6 +16,7 @@ def main(
     trained: Path,
     val: Path,
     test: Path,
+    leaked: Path,
     metrics: Path,
     out: Path,
     roc: Path,
@@ -28,7 +30,9 @@ def main(
 
     backend.prepare(seed=0, threads=params.threads)  # not random; always float32
     threshold = params.evaluate.threshold
-    parts = {"val": arrays.read(val), "test": arrays.read(test)}
+    folders = {"val": val, "test": test, LEAKED: leaked}
+    parts = {part: arrays.read(folder) for part, folder in folders.items()}
+    parts = {part: images for part, images in parts.items() if len(images.index)}
     model = models.load(name, parts["test"].values.shape[1], frozen, trained)
     indexes = {part: images.index for part, images in parts.items()}
     scores = {part: predict(model, images) for part, images in parts.items()}

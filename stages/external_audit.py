@@ -5,7 +5,7 @@ from pathlib import Path
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.dataset import auditing, classes, joining, overlap
+from brain_mri.dataset import auditing, classes, joining, overlap, table
 from brain_mri.errors import printable
 from brain_mri.files import tables, values
 
@@ -14,7 +14,7 @@ def main(
     trained: Path, manifest: Path, copies: Path, summary: Path, *, params: Params
 ) -> None:
     folder, folders = Path(params.external.dataset), classes.by_folder(params.classes)
-    audited = auditing.audit(folder, folders, overlap.decisions(folder))
+    audited = auditing.audit(folder, folders, table.read(table.beside(folder)))
     auditing.check_rejected(audited.manifest, params.audit.max_rejected)
     if params.audit.label_conflicts == "stop":
         joining.check_conflicts(joining.conflicts(audited.manifest))

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from brain_mri import config, crossval_run, pipeline
-from brain_mri.dataset import adding, classes, freezing, listing
+from brain_mri.dataset import adding, classes, converting, freezing, listing, table
 from brain_mri.errors import InputError
 from brain_mri.estimate import estimate
 from brain_mri.evidence import scoring
@@ -75,6 +75,7 @@ def show() -> None:
         params = config.load(ROOT / config.FILE)
         table, sentence, weights, cut = results(ROOT / "metrics")
         notes = wording.limits(weights, wording.is_drawn(Path(params.dataset)))
+        notes += leaks(ROOT / "metrics")
         notes += wording.two_thresholds(params.evaluate.threshold, cut)
         # absolute(), not resolve(): the page may be a link into DVC's cache
         page = ROOT.absolute() / "reports" / "index.html"
@@ -107,6 +108,12 @@ def results(metrics: Path) -> tuple[str, str, str, float]:
             f"{metrics}: expected the results of a run, found a missing or wrong value "
             f"({error!r}); brain-mri check names the file"
         ) from error
+
+
+def leaks(metrics: Path) -> list[str]:
+    """Return the sentence on a given split that leaks, from the results of a run."""
+    compared = values.read(metrics / "comparison.csv")
+    return wording.as_given(compared, wording.names(compared["vgg_weights"]))
 
 
 def cross_validated(metrics: Path) -> str:
@@ -357,20 +364,54 @@ def fetch() -> None:
 
 
 @app.command()
-def freeze() -> None:
-    """Freeze the current split: its images keep their part as data are added."""
+def freeze(
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair-split",
+            help="Move images that leak to the part of their copy or patient.",
+        ),
+    ] = False,
+) -> None:
+    """Write the present split to the data set's table, so that later runs keep it.
+
+    Images keep their part as data are added. A split that came with the data may leak:
+    --repair-split moves the copies of training images out of test.
+    """
     with clear_errors():
-        config.read(ROOT / config.FILE)  # fails outside the project's folder
-        frozen = freezing.read(ROOT / freezing.FILE)
-        split = freezing.freeze(ROOT / "data", frozen)
-        freezing.write(ROOT / freezing.FILE, split)
-        parts = split["part"].value_counts()
-        counted = ", ".join(f"{part} {parts.get(part, 0)}" for part in names.PARTS)
+        path = table.beside(ROOT / config.load(ROOT / config.FILE).dataset)
+        parts = freezing.freeze(ROOT / "data", path, repair=repair)
+        tables.write_csv(path, parts)
+        counts = parts["part"].value_counts()
+        counted = ", ".join(f"{part} {counts.get(part, 0)}" for part in names.PARTS)
         typer.echo(
-            f"{freezing.FILE}: {len(split)} images ({counted}), "
-            f"{len(split) - len(frozen)} of them new. To keep them:\n"
-            f"  dvc repro && git add {freezing.FILE} dvc.lock metrics && "
+            f"{path}: parts of {counts.drop('', errors='ignore').sum()} images "
+            f"({counted}). To keep them:\n"
+            f"  dvc repro && git add {path} dvc.lock metrics && "
             "git commit -m 'Freeze the split'"
+        )
+
+
+@app.command()
+def convert() -> None:
+    """Convert review.csv and split.csv of earlier versions to the data set's table.
+
+    They are read as being about the data set that params.yaml names.
+    """
+    with clear_errors():
+        dataset = ROOT / config.load(ROOT / config.FILE).dataset
+        path = table.beside(dataset)
+        rows, lost = converting.convert(ROOT, dataset, class_folders())
+        tables.write_csv(path, rows)
+        if lost:
+            typer.echo(
+                f"{len(lost)} images of {converting.SPLIT} are not in {dataset}",
+                err=True,
+            )
+        typer.echo(
+            f"{path}: {len(rows)} rows. Next:\n"
+            f"  git rm --ignore-unmatch {converting.REVIEW} {converting.SPLIT} && "
+            f"git add {path}"
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from brain_mri.dataset.auditing import audit, check_rejected, summary
-from brain_mri.dataset.review import Decision
+from brain_mri.dataset.table import Entry
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 
@@ -51,7 +51,7 @@ def test_every_file_has_a_row_sorted_by_name(folder: Path) -> None:
     assert " ".join(manifest.columns) == (
         "image_id file label picture patient accepted reason sha256 pixels_sha256 "
         "bytes "
-        "format mode width height box"
+        "format mode width height box given"
     )
     assert len(manifest) == 11
     assert manifest["file"].is_monotonic_increasing
@@ -74,8 +74,8 @@ def test_rejected_files_keep_a_row_with_the_reason(folder: Path) -> None:
         audit(folder, FOLDERS, {}).manifest.query("not accepted").set_index("file")
     )
     assert rejected["reason"].to_dict() == {
-        "no.txt": "in no folder that classes names in params.yaml",
-        "test/x.png": "in no folder that classes names in params.yaml",
+        "no.txt": "ignored: in no folder that classes names in params.yaml",
+        "test/x.png": "ignored: in no folder that classes names in params.yaml",
         "yes/empty.jpg": "empty file",
         "yes/gone.jpg": "a broken link",
     }
@@ -100,7 +100,7 @@ def test_a_read_error_is_a_row_with_the_reason(
     row = audited.manifest.set_index("file").loc["no/z.png"]
     assert row["reason"] == "cannot be read: Input/output error"
     assert not row["accepted"]
-    assert summary(audited)["rejected"] == 5
+    assert summary(audited)["rejected"] == 3
 
 
 def test_a_file_that_is_gone_when_it_is_compared_is_named(
@@ -147,13 +147,15 @@ def test_pairs_and_summary_count_duplicates(folder: Path) -> None:
     assert summary(audited) == {
         "files": 11,
         "accepted": 7,
-        "rejected": 4,
+        "rejected": 2,
         "excluded": 0,
+        "ignored": 2,
         "corrected_boxes": 0,
         "no": 4,
         "yes": 3,
         "exact_duplicate_pairs": 2,
         "near_duplicate_pairs": 2,
+        "volume_pairs": 0,
         "pictures": 4,
         "pictures_of_several_images": 2,
         "patients": 4,
@@ -163,8 +165,8 @@ def test_pairs_and_summary_count_duplicates(folder: Path) -> None:
     }
 
 
-def decide(file: str, **decided: Any) -> dict[str, Decision]:
-    return {file: Decision("review.csv, line 2", **decided)}
+def decide(file: str, **decided: Any) -> dict[str, Entry]:
+    return {file: Entry("data.csv, line 2", **decided)}
 
 
 def test_an_excluded_file_joins_nothing_and_is_no_rejected_one(folder: Path) -> None:
@@ -172,12 +174,12 @@ def test_an_excluded_file_joins_nothing_and_is_no_rejected_one(folder: Path) -> 
     audited = audit(folder, FOLDERS, decisions)
     row = audited.manifest.set_index("file").loc["yes/again.png"]
     assert not row["accepted"]
-    assert row["reason"] == "excluded in review.csv: the same scan as no/z.png"
+    assert row["reason"] == "excluded by a person: the same scan as no/z.png"
     assert (row["image_id"], row["patient"]) == ("", "")
     assert len(row["sha256"]) == 64
     counts = summary(audited)
-    assert counts["accepted"] + counts["rejected"] + counts["excluded"] == 11
-    assert (counts["rejected"], counts["excluded"]) == (4, 1)
+    kinds = ("accepted", "rejected", "excluded", "ignored")
+    assert [counts[kind] for kind in kinds] == [6, 2, 1, 2]
     assert counts["label_conflicts"] == 0
 
 
@@ -186,7 +188,7 @@ def test_an_exclusion_comes_before_any_other_reason(folder: Path) -> None:
     for file in ("yes/empty.jpg", "yes/gone.jpg", "test/x.png"):
         manifest = audit(folder, FOLDERS, decide(file, excluded="no")).manifest
         reasons[file] = manifest.set_index("file").loc[file, "reason"]
-    assert set(reasons.values()) == {"excluded in review.csv: no"}
+    assert set(reasons.values()) == {"excluded by a person: no"}
 
 
 def test_a_persons_groups_join_near_duplicates_and_are_no_conflict(
@@ -194,7 +196,7 @@ def test_a_persons_groups_join_near_duplicates_and_are_no_conflict(
 ) -> None:
     (folder / "yes" / "again.png").unlink()
     joined = ("no/c.jpg", "no/z.png", "yes/Y.png", "yes/empty.jpg")
-    decisions = {file: Decision("", group="patient 7") for file in joined}
+    decisions = {file: Entry("", patient="patient 7") for file in joined}
     audited = audit(folder, FOLDERS, decisions)
     groups = audited.manifest.set_index("file")["patient"]
     members = ["no/a.png", "no/b.bmp", *joined[:3]]
@@ -202,7 +204,7 @@ def test_a_persons_groups_join_near_duplicates_and_are_no_conflict(
     assert set(groups[members]) == {min(ids[members])}
     assert groups["yes/deep/Y.PNG"] == ids["yes/deep/Y.PNG"]
     assert groups["yes/empty.jpg"] == ""
-    pairs = audited.pairs.query("kind == 'review'")[["first", "second"]]
+    pairs = audited.pairs.query("kind == 'patient'")[["first", "second"]]
     chain = [ids[file] for file in joined[:3]]
     assert pairs.to_numpy().tolist() == [chain[:2], chain[1:]]
     counts = summary(audited)
@@ -219,7 +221,7 @@ def test_a_corrected_box_stands_in_the_manifest(folder: Path) -> None:
 
 def test_a_box_out_of_its_image_is_refused_by_line(folder: Path) -> None:
     message = (
-        "^review.csv, line 2: expected a box within the image's 200 x 150 px, "
+        "^data.csv, line 2: expected a box within the image's 200 x 150 px, "
         "found 0 0 200 151$"
     )
     with pytest.raises(InputError, match=message):
@@ -281,15 +283,14 @@ def test_a_link_out_of_the_folder_is_never_opened(
 def test_too_many_rejected_files_stop_the_run_and_are_named(folder: Path) -> None:
     decisions = decide("no/a.png", excluded="mine")
     manifest = audit(folder, FOLDERS, decisions).manifest
-    check_rejected(manifest, 4 / 11)
+    check_rejected(manifest, 2 / 9)
     message = (
-        r"^4 of 11 files \(0\.364\) cannot be used, more than audit\.max_rejected "
-        r"allows in params\.yaml \(0\.36\): no\.txt: in no folder that classes names "
-        r"in params\.yaml; test/x\.png: .*; yes/empty\.jpg: empty file; "
+        r"^2 of 9 files \(0\.222\) cannot be used, more than audit\.max_rejected "
+        r"allows in params\.yaml \(0\.22\): yes/empty\.jpg: empty file; "
         r"yes/gone\.jpg: a broken link$"
     )
     with pytest.raises(InputError, match=message):
-        check_rejected(manifest, 0.36)
+        check_rejected(manifest, 0.22)
 
 
 def test_ten_rejected_files_are_named_and_all_counted() -> None:
@@ -350,11 +351,13 @@ def test_public_set_has_the_known_duplicates(public_set: Path) -> None:
         "accepted": 253,
         "rejected": 0,
         "excluded": 0,
+        "ignored": 0,
         "corrected_boxes": 0,
         "no": 98,
         "yes": 155,
         "exact_duplicate_pairs": 29,
         "near_duplicate_pairs": 49,
+        "volume_pairs": 0,
         "pictures": 199,
         "pictures_of_several_images": 38,
         "patients": 199,
@@ -362,3 +365,44 @@ def test_public_set_has_the_known_duplicates(public_set: Path) -> None:
         "patients_across_classes": 0,
         "label_conflicts": 0,
     }
+
+
+def test_a_label_of_the_table_needs_no_folder(tmp_path: Path) -> None:
+    for i in range(4):
+        put(tmp_path / "scans" / f"{i}.png", picture(i))
+    labels = {"scans/0.png": "no", "scans/1.png": "yes", "scans/2.png": "glioma"}
+    entries = {file: Entry("line 2", label=label) for file, label in labels.items()}
+    folders = {"no": "no", "glioma": "yes"}
+    manifest = audit(tmp_path, folders, entries).manifest.set_index("file")
+    assert manifest["label"].tolist() == ["no", "yes", "yes", ""]
+    assert manifest["reason"].tolist()[3].startswith("ignored: in no folder")
+
+
+def test_slices_of_a_patients_volumes_are_one_picture(folder: Path) -> None:
+    slices = ("yes/Y.png", "yes/deep/Y.PNG", "no/z.png")
+    entries = {file: Entry("", patient="p1", volume=f"v{file}") for file in slices}
+    entries["yes/again.png"] = Entry("", excluded="a copy of no/z.png")
+    audited = audit(folder, FOLDERS, entries)
+    manifest = audited.manifest.set_index("file")
+    # one label, one unit; the slice of the other class is another one of the patient
+    assert manifest.loc[slices[0], "picture"] == manifest.loc[slices[1], "picture"]
+    assert manifest.loc[slices[2], "picture"] != manifest.loc[slices[0], "picture"]
+    assert manifest.loc[[*slices], "patient"].nunique() == 1
+    counts = summary(audited)
+    assert counts["volume_pairs"] == 1
+    assert counts["label_conflicts"] == 0
+
+
+def test_given_parts_and_categories_stand_in_the_manifest(tmp_path: Path) -> None:
+    entries = {}
+    for i in range(12):
+        file = f"{('no', 'yes')[i % 2]}/{i}.png"
+        put(tmp_path / file, picture(i))
+        others = {"plane": "axial" if i < 6 else "", "age": f"{30 + i}", "site": "A"}
+        others["sequence"] = "T1" if i < 6 else "T2"
+        entries[file] = Entry("", part="test" if i < 3 else "", others=others)
+    manifest = audit(tmp_path, FOLDERS, entries).manifest
+    # ages differ by file, all sites and all planes are one
+    assert [name for name in manifest if "group" in name] == ["group:sequence"]
+    assert manifest["group:sequence"].value_counts().to_dict() == {"T1": 6, "T2": 6}
+    assert (manifest["given"] == "test").sum() == 3

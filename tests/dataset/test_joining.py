@@ -43,8 +43,8 @@ def test_a_scan_in_both_classes_is_named_with_its_files(tmp_path: Path) -> None:
     assert conflicts(tables.read_csv(tmp_path / "m.csv")) == expected
     message = (
         "^1 scans are labelled both no and yes: no/b and yes/a and yes/c. Correct or "
-        "remove the files, exclude them in review.csv, or set audit.label_conflicts to "
-        "keep in params.yaml$"
+        "remove the files, exclude them in the data set's table, or set "
+        "audit.label_conflicts to keep in params.yaml$"
     )
     with pytest.raises(InputError, match=message):
         check_conflicts(expected)

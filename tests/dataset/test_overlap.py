@@ -35,7 +35,7 @@ CHANGES = {
 
 
 def audited(folder):
-    return auditing.audit(folder, FOLDERS, overlap.decisions(folder)).manifest
+    return auditing.audit(folder, FOLDERS, {}).manifest
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +141,3 @@ def test_the_training_collection_itself_is_no_other(trained):
     pictures = manifest["picture"].nunique()
     with pytest.raises(InputError, match=f"all {pictures} pictures also occur in the"):
         overlap.counts(after)
-
-
-def test_decisions_lie_in_the_collections_folder(other):
-    assert overlap.decisions(other) == {}
-    first, second = sorted(path.name for path in (other / "no").iterdir())[:2]
-    (other / overlap.DECISIONS).write_text(
-        "file,group,box,exclude,reason\n"
-        f"no/{first},patient 1,,,\nno/{second},patient 1,,,\n"
-    )
-    manifest = audited(other).set_index("file")
-    patients = manifest.loc[[f"no/{first}", f"no/{second}"], "patient"]
-    assert patients.nunique() == 1
-    assert not manifest.loc[overlap.DECISIONS, "accepted"]
-    assert auditing.rejected(manifest).empty

@@ -147,7 +147,7 @@ def test_freezing_a_split_reproduces_it(seed):
 
 
 def test_a_leak_is_counted_and_refused():
-    split = of_patients({"patient": list("aab"), "y_true": [0, 0, 1]})
+    split = of_patients({"patient": list("aab"), "y_true": [0, 0, 1], "given": ""})
     split["part"] = ["train", "test", "val"]
     assert splitting.shared_patients(split["patient"], split["part"]) == 1
     with pytest.raises(InputError, match="1 patients lie in more than one part"):
@@ -161,13 +161,16 @@ def test_summary_counts_by_hand():
             "patient": ["a", "a", "b", "c"],
             "part": ["train", "train", "val", "test"],
             "y_true": [0, 0, 1, 1],
+            "given": "",
         }
     )
+    nothing = dict.fromkeys(("images", "pictures", "patients", "no", "yes"), 0)
     assert splitting.summary(split) == {
         "patients_shared": 0,
         "train": {"images": 2, "pictures": 2, "patients": 1, "no": 2, "yes": 0},
         "val": {"images": 1, "pictures": 1, "patients": 1, "no": 0, "yes": 1},
         "test": {"images": 1, "pictures": 1, "patients": 1, "no": 0, "yes": 1},
+        "leaked": nothing,
     }
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.dataset import review
+from brain_mri.dataset import listing, subgroups, table
 from brain_mri.dataset.candidates import fingerprint
 from brain_mri.dataset.classes import check_folders, label_of
 from brain_mri.dataset.duplicates import duplicate_pairs
 from brain_mri.dataset.joining import PICTURE, chains, conflicts, joined_ids
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
-from brain_mri.dataset.review import Decision
+from brain_mri.dataset.table import Entry
 from brain_mri.errors import InputError, printable
 from brain_mri.files.image_ids import image_ids, pixel_hash
 from brain_mri.files.names import CLASSES
@@ -24,7 +24,8 @@ from brain_mri.imaging.decoding import decode
 from brain_mri.progress import map_threads
 
 MAX_LISTED = 10  # rejected files in an error
-EXCLUDED = "excluded in review.csv: "
+EXCLUDED = "excluded by a person: "
+IGNORED = "ignored: "  # never part of the collection
 UNNAMED = "in no folder that classes names in params.yaml"
 
 
@@ -34,11 +35,12 @@ class Audit:
 
     manifest: image_id, file, label, picture, patient, accepted, reason, sha256 (of the
         bytes), pixels_sha256 (of the grey levels), bytes, format, mode, width, height,
-        box (a person's, as `x0 y0 x1 y1`); sorted by file. Rejected files have empty
+        box (a person's, as `x0 y0 x1 y1`), given (the part given by people), and the
+        columns of `subgroups`; sorted by file. Files that are not accepted have empty
         ids.
     pairs: first, second (image ids), kind (`exact`: identical pixels; `near`: copies of
-        one picture; `review`: in one group of review.csv; `patient`: of one patient,
-        by the PatientID of DICOM files).
+        one picture; `volume`: slices of one patient, whose label is of the volume;
+        `patient`: of one patient, by the table or the PatientID of DICOM files).
     """
 
     manifest: pd.DataFrame
@@ -60,30 +62,33 @@ class _Facts:
     height: int = 0
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
-    decision: Decision = Decision("")
+    entry: Entry = Entry("")
     patient: str = ""  # a pseudonym of this process, never written
 
 
 def audit(
-    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+    folder: Path, folders: Mapping[str, str], entries: Mapping[str, Entry]
 ) -> Audit:
     """Audit every file below `folder`.
 
     An image id is the first 12 hex digits of the SHA-256 of the file's bytes; further
     files of the same bytes get `-2`, `-3`. All copies of one image are one picture,
-    named after its lowest image id. A patient is named after the lowest image id of his
-    or her pictures; a picture of no known patient counts as a patient of its own.
+    named after its lowest image id. All slices of a patient's labelled volumes are one
+    picture too, since not every slice shows what the label says. A patient is named
+    after the lowest image id of his or her pictures; a picture of no known patient
+    counts as a patient of its own.
 
     Args:
         folder: the folder of the data set.
-        folders: the class, no or yes, of each folder in it.
-        decisions: the decisions of a person, by file.
+        folders: the class, no or yes, of each folder in it; used for files whose
+            entry has no label.
+        entries: what people know, by file.
 
     Raises:
-        InputError: a folder is missing, a class has no usable image, or a decision
-            does not fit the files.
+        InputError: a folder is missing and no entry has a label, a class has no usable
+            image, or an entry does not fit the files.
     """
-    facts = _examine(folder, folders, decisions)
+    facts = _examine(folder, folders, entries)
     good = [fact for fact in facts if not fact.reason]
     _check_classes(folder, facts)
     ids = image_ids([fact.sha256 for fact in good])
@@ -92,9 +97,10 @@ def audit(
     names = zip(ids, pictures, joined_ids(ids, pairs), strict=True)
     named = {fact.file: name for fact, name in zip(good, names, strict=True)}
     first, second = ([ids[i] for i in ends] for ends in pairs.T)
+    groups = subgroups.columns(entries)
     return Audit(
         pd.DataFrame(
-            [_row(fact, *named.get(fact.file, ("", "", ""))) for fact in facts]
+            [_row(fact, *named.get(fact.file, ("", "", "")), groups) for fact in facts]
         ),
         pd.DataFrame({"first": first, "second": second, "kind": kinds}),
     )
@@ -110,12 +116,14 @@ def summary(audited: Audit) -> dict[str, int]:
         "files": len(manifest),
         "accepted": len(accepted),
         "rejected": len(rejected(manifest)),
-        "excluded": len(manifest) - len(accepted) - len(rejected(manifest)),
+        "excluded": int(begins(manifest, EXCLUDED).sum()),
+        "ignored": int(begins(manifest, IGNORED).sum()),
         "corrected_boxes": int((accepted["box"] != "").sum()),
         "no": int((accepted["label"] == "no").sum()),
         "yes": int((accepted["label"] == "yes").sum()),
         "exact_duplicate_pairs": int((audited.pairs["kind"] == "exact").sum()),
         "near_duplicate_pairs": int((audited.pairs["kind"] == "near").sum()),
+        "volume_pairs": int((audited.pairs["kind"] == "volume").sum()),
         "pictures": len(copies),
         "pictures_of_several_images": int((copies > 1).sum()),
         "patients": of_patients.ngroups,
@@ -128,9 +136,14 @@ def summary(audited: Audit) -> dict[str, int]:
 
 
 def rejected(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of unusable files, without those that a person excluded."""
-    excluded = manifest["reason"].str.startswith(EXCLUDED)
-    return manifest[~manifest["accepted"] & ~excluded]
+    """Return the rows of unusable files, neither excluded by a person nor ignored."""
+    explained = begins(manifest, EXCLUDED) | begins(manifest, IGNORED)
+    return manifest[~manifest["accepted"] & ~explained]
+
+
+def begins(manifest: pd.DataFrame, reason: str) -> pd.Series:
+    """Return which rows have a reason that begins with `EXCLUDED` or `IGNORED`."""
+    return manifest["reason"].str.startswith(reason)
 
 
 def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
@@ -140,31 +153,36 @@ def check_rejected(manifest: pd.DataFrame, max_rejected: float) -> None:
         InputError: the share is larger than `max_rejected`; ten files are named.
     """
     lost = rejected(manifest)
-    if len(lost) > max_rejected * len(manifest):
+    files = int((~begins(manifest, IGNORED)).sum())
+    if len(lost) > max_rejected * files:
         named = "; ".join(
             f"{printable(row.file)}: {row.reason}"
             for row in lost.head(MAX_LISTED).itertuples()
         )
         raise InputError(
-            f"{len(lost)} of {len(manifest)} files ({len(lost) / len(manifest):.3f}) "
+            f"{len(lost)} of {files} files ({len(lost) / files:.3f}) "
             "cannot be used, more than audit.max_rejected allows in params.yaml "
             f"({max_rejected}): {named}"
         )
 
 
 def _examine(
-    folder: Path, folders: Mapping[str, str], decisions: Mapping[str, Decision]
+    folder: Path, folders: Mapping[str, str], entries: Mapping[str, Entry]
 ) -> list[_Facts]:
     """Examine every file and list those that `brain-mri add` left out, by name."""
-    check_folders(folder, folders)
+    if not any(entry.label for entry in entries.values()):
+        check_folders(folder, folders)
     files = [file for file in list_files(folder) if file != LEFT_OUT]
     reasons = left_out_before(folder)
     lost = sorted(set(reasons) - set(files))
-    decided = review.by_file(decisions, {*files, *lost})
+    ignored = listing.ignored(folder, files)
+    known = table.by_file(entries, {*files, *lost})
 
     def named(file: str) -> _Facts:
-        decision = decided.get(file, Decision(""))
-        return _Facts(file, label_of(file, folders), decision=decision)
+        entry = known.get(file, Entry(""))
+        label = table.label(entry, folders) or label_of(file, folders)
+        why = ignored.get(file, "" if label else UNNAMED)
+        return _Facts(file, label, entry=entry, reason=f"{IGNORED}{why}" if why else "")
 
     facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
     facts += [_refused(named(file), reasons[file]) for file in lost]
@@ -174,6 +192,8 @@ def _examine(
 def _look(folder: Path, seen: _Facts) -> _Facts:
     """Read one file and add the facts about its content."""
     path = folder / seen.file
+    if seen.reason:
+        return _refused(seen, seen.reason)
     if reason := odd(path, folder):
         return _refused(seen, reason)
     try:
@@ -182,14 +202,14 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
         seen = replace(seen, sha256=sha256, bytes=path.stat().st_size)
     except OSError as error:
         return _refused(seen, f"cannot be read: {error.strerror}")
-    if seen.decision.excluded or not seen.label:
-        return _refused(seen, UNNAMED)
+    if seen.entry.excluded:
+        return _refused(seen, "")
     try:
         image = decode(path)
     except ImageError as error:
         return _refused(seen, str(error))
     height, width = image.grey.shape
-    review.check_box(seen.decision, width, height)
+    table.check_box(seen.entry, width, height)
     return replace(
         seen,
         format=image.format,
@@ -204,7 +224,7 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
 
 def _refused(seen: _Facts, reason: str) -> _Facts:
     """Add the reason why a file is not used; a person's reason takes precedence."""
-    decided = seen.decision.excluded
+    decided = seen.entry.excluded
     return replace(seen, reason=f"{EXCLUDED}{decided}" if decided else reason)
 
 
@@ -232,15 +252,22 @@ def _pairs(
         "exact" if good[i].pixels == good[j].pixels else "near"
         for i, j in pictures.tolist()
     ]
-    joined = {
-        "review": chains([fact.decision.group for fact in good]),
-        "patient": chains([fact.patient for fact in good]),
-    }
+    joined = [
+        ("volume", [_unit(fact) for fact in good]),
+        ("patient", [fact.entry.patient for fact in good]),
+        ("patient", [fact.patient for fact in good]),
+    ]
     found = dict(zip(map(tuple, pictures.tolist()), kinds, strict=True))
-    for kind, pairs in joined.items():
-        for pair in map(tuple, pairs.tolist()):
-            found.setdefault(pair, kind)  # exact and near take precedence
+    for kind, keys in joined:
+        for pair in map(tuple, chains(keys).tolist()):
+            found.setdefault(pair, kind)  # earlier kinds take precedence
     return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
+
+
+def _unit(fact: _Facts) -> str:
+    """Name the unit of a label that is of a volume: the patient's; "" without one."""
+    volume = fact.entry.volume
+    return f"{fact.label} {fact.entry.patient or volume}" if volume else ""
 
 
 def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
@@ -250,7 +277,10 @@ def _decode_again(path: Path) -> npt.NDArray[np.uint8]:
         raise InputError(f"{printable(str(path))}: {error}") from error
 
 
-def _row(fact: _Facts, image_id: str, picture: str, patient: str) -> dict[str, object]:
+def _row(
+    fact: _Facts, image_id: str, picture: str, patient: str, groups: Sequence[str]
+) -> dict[str, object]:
+    others = fact.entry.others
     return {
         "image_id": image_id,
         "file": fact.file,
@@ -266,5 +296,7 @@ def _row(fact: _Facts, image_id: str, picture: str, patient: str) -> dict[str, o
         "mode": fact.mode,
         "width": fact.width,
         "height": fact.height,
-        "box": "" if fact.reason else review.written(fact.decision.box),
+        "box": "" if fact.reason else table.written(fact.entry.box),
+        "given": "" if fact.reason else fact.entry.part,
+        **{f"{subgroups.PREFIX}{name}": others.get(name, "") for name in groups},
     }

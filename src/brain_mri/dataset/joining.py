@@ -10,7 +10,7 @@ from brain_mri.dataset.duplicates import component_labels
 from brain_mri.errors import InputError, printable
 
 MAX_LISTED = 10  # label conflicts in an error message
-PICTURE = ("exact", "near")  # kinds of pairs that show the same picture
+PICTURE = ("exact", "near", "volume")  # kinds of pairs that are one picture
 
 
 def chains(keys: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -66,6 +66,6 @@ def check_conflicts(found: Mapping[str, Sequence[str]]) -> None:
         )
         raise InputError(
             f"{len(found)} scans are labelled both no and yes: {named}. Correct or "
-            "remove the files, exclude them in review.csv, or set "
+            "remove the files, exclude them in the data set's table, or set "
             "audit.label_conflicts to keep in params.yaml"
         )

@@ -61,6 +61,10 @@ def left_out_before(folder: Path) -> dict[str, str]:
     }
 
 
+def ignored(folder: Path, files: list[str]) -> dict[str, str]:
+    return {}
+
+
 def poses_as_image(folder: Path) -> bool:
     """Return whether a folder is named like an image and holds no file."""
     if folder.suffix.lower() not in SUFFIXES:

@@ -6,31 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.dataset import auditing, review
+from brain_mri.dataset import auditing
 from brain_mri.dataset.candidates import fingerprint
 from brain_mri.dataset.duplicates import component_labels, duplicate_pairs
-from brain_mri.dataset.review import Decision
 from brain_mri.errors import InputError, printable
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
 from brain_mri.progress import map_threads
 
 LEFT_OUT = "also in the training collection"  # reason of a file in the manifest
-DECISIONS = "review.csv"  # may lie in the collection's folder
-
-
-def decisions(folder: Path) -> dict[str, Decision]:
-    """Read what a person decided about files of the other collection.
-
-    The table, as the root's review.csv, lies in the collection's folder; none is empty.
-
-    Raises:
-        InputError: see `review.read`.
-    """
-    path = folder / DECISIONS
-    if not path.is_file():
-        return {}
-    return review.read(path) | {DECISIONS: Decision(DECISIONS, excluded="no image")}
 
 
 def find(
@@ -92,7 +76,8 @@ def counts(manifest: pd.DataFrame) -> dict[str, int]:
     return {
         "files": len(manifest),
         "rejected": unusable,
-        "excluded": len(manifest) - len(kept) - len(known) - unusable,
+        "excluded": int(auditing.begins(manifest, auditing.EXCLUDED).sum()),
+        "ignored": int(auditing.begins(manifest, auditing.IGNORED).sum()),
         "left_out_images": len(known),
         "left_out_pictures": known["picture"].nunique(),
         "images": len(kept),

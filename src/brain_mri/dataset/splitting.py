@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.dataset import freezing
+from brain_mri.dataset import given
 from brain_mri.errors import InputError
-from brain_mri.files.names import CLASSES, PARTS
+from brain_mri.files.names import CLASSES, LEAKED, PARTS
 
 SIMULATIONS = 2000  # random splits
 
@@ -18,7 +18,6 @@ SIMULATIONS = 2000  # random splits
 def split(
     manifest: pd.DataFrame,
     crops: pd.DataFrame,
-    frozen: pd.DataFrame,
     *,
     test_size: float,
     val_size: float,
@@ -29,32 +28,33 @@ def split(
     Args:
         manifest: the audit's table.
         crops: columns image_id, label and file (of the crop).
-        frozen: as `freezing.read` returns it.
         test_size, val_size, seed: see `assign_parts`.
 
     Returns:
         The split, one row per image, sorted by image_id: the columns of `crops`,
-        picture, patient, y_true and part; and the counts for
-        `metrics/split_counts.csv`.
+        picture, patient, given, y_true and part (`LEAKED` for images that no part
+        takes, see `given`); and the counts for `metrics/split_counts.csv`.
 
     Raises:
-        InputError: see `assign_parts` and `freezing.keep`.
+        InputError: see `assign_parts`.
     """
-    accepted = manifest[manifest["accepted"]]
-    frozen = freezing.translated(frozen, accepted)
-    kept = freezing.keep(accepted, frozen)
     images = labelled(manifest, crops)
     images["part"] = assign_parts(
-        images, kept, test_size=test_size, val_size=val_size, seed=seed
+        images,
+        given.of_patients(images),
+        test_size=test_size,
+        val_size=val_size,
+        seed=seed,
     )
-    counts = summary(images) | freezing.summary(images, frozen, len(kept))
+    images["part"] = given.without_leaks(images)
+    counts = summary(images) | {"given": given.summary(images)}
     n_test = int((images["part"] == "test").sum())
     counts["random_split"] = random_split(images["patient"], n_test, seed)
     return images, counts
 
 
 def labelled(manifest: pd.DataFrame, crops: pd.DataFrame) -> pd.DataFrame:
-    """Return the crops' table with picture, patient and y_true of each accepted image.
+    """Return the crops' table with picture, patient, given and y_true of each image.
 
     Sorted by image_id, so that no later step depends on file names.
 
@@ -63,7 +63,8 @@ def labelled(manifest: pd.DataFrame, crops: pd.DataFrame) -> pd.DataFrame:
         crops: columns image_id, label and file (of the crop).
     """
     accepted = manifest[manifest["accepted"]]
-    images = crops.merge(accepted[["image_id", "picture", "patient"]], validate="1:1")
+    known = accepted[["image_id", "picture", "patient", "given"]]
+    images = crops.merge(known, validate="1:1")
     images["y_true"] = images["label"].map(CLASSES.index)
     return images.sort_values("image_id", ignore_index=True)
 
@@ -76,15 +77,21 @@ def told(counts: Mapping[str, Any]) -> Iterator[str]:
         f"split, {blind['leaked_mean']} of {blind['test_images']} test images would "
         "have a copy, or another image of the patient, outside the test part"
     )
-    if absent := counts["frozen_absent"]:
-        yield f"{absent} images of {freezing.FILE} are not in the data set"
+    found = counts["given"]
+    if leaked := found["leaked_test"]:
+        yield (
+            f"of the {found['test']} images given for test, {leaked} show a picture or "
+            "a patient that training or validation holds: the verdict leaves them out"
+        )
+    if leaked := found["leaked_val"]:
+        yield f"{leaked} images given for validation are left out, as training has them"
     for part in PARTS:
         yield f"{part} {counts[part]}"
 
 
 def assign_parts(
     images: pd.DataFrame,
-    frozen: Mapping[str, str],
+    kept: Mapping[str, str],
     *,
     test_size: float,
     val_size: float,
@@ -92,14 +99,15 @@ def assign_parts(
 ) -> npt.NDArray[np.str_]:
     """Return the part of every image; no patient is divided between parts.
 
-    Frozen patients keep their part. The other patients of a class are taken in a random
+    Patients with a given part keep it; if parts are given and none is val, some of the
+    training patients become val. The other patients of a class are taken in a random
     order, and each goes to the part that is furthest below its share of the pictures.
     The order is that of a hash of seed and patient, so it depends on no file name, no
     listing and no other image.
 
     Args:
         images: columns picture, patient and y_true (0 or 1).
-        frozen: the part of each frozen patient.
+        kept: the given part of each patient that has one.
         test_size: share of the pictures for test, in (0, 1).
         val_size: share of the remaining pictures for validation, in (0, 1).
         seed: seed of the order of the patients.
@@ -120,8 +128,9 @@ def assign_parts(
         members = patients[(patients["tumours"] >= 0.5) == bool(label)]
         ordered = members.loc[sorted(members.index, key=lambda name: rank[name])]
         shares = _shares(test_size, val_size)
-        mine = _fill(ordered["pictures"], shares, frozen)
-        _check_filled(mine, label, images.loc[images["y_true"] == label, "patient"])
+        mine = _fill(ordered["pictures"], shares, kept)
+        members_of = images.loc[images["y_true"] == label, "patient"]
+        _check_filled(mine, label, members_of, bool(kept))
         part_of |= mine
     return images["patient"].map(part_of).to_numpy(dtype=np.str_)
 
@@ -135,20 +144,24 @@ def shared_patients(patient: npt.ArrayLike, part: npt.ArrayLike) -> int:
 def summary(split: pd.DataFrame) -> dict[str, object]:
     """Count images, pictures and patients in every part, and patients in two parts.
 
+    `leaked` counts those given for test.
+
     Args:
-        split: columns picture, patient, y_true and part.
+        split: columns picture, patient, y_true, given and part.
 
     Raises:
         InputError: a patient lies in two parts.
     """
-    shared = shared_patients(split["patient"], split["part"])
+    used = split[split["part"] != LEAKED]
+    shared = shared_patients(used["patient"], used["part"])
     if shared:
         raise InputError(
             f"{shared} patients lie in more than one part: this would leak"
         )
     counts: dict[str, object] = {"patients_shared": shared}
-    for part in PARTS:
-        rows = split[split["part"] == part]
+    scored = (split["part"] != LEAKED) | (split["given"] == "test")
+    for part in (*PARTS, LEAKED):
+        rows = split[scored & (split["part"] == part)]
         counts[part] = {
             "images": len(rows),
             "pictures": int(rows["picture"].nunique()),
@@ -201,23 +214,38 @@ def _rank(seed: int, patient: str) -> str:
 
 
 def _fill(
-    sizes: pd.Series, shares: dict[str, float], frozen: Mapping[str, str]
+    sizes: pd.Series, shares: dict[str, float], kept: Mapping[str, str]
 ) -> dict[str, str]:
     """Assign each patient, in order, to the part that is furthest below its share."""
-    part_of = {str(name): frozen[name] for name in sizes.index if name in frozen}
+    undecided = "train" if given.lacks_val(kept) else ""
+    part_of = {
+        str(name): kept[name]
+        for name in sizes.index
+        if kept.get(name, undecided) != undecided
+    }
     pictures = dict.fromkeys(PARTS, 0)
     for name, part in part_of.items():
         pictures[part] += sizes[name]
     for name, size in sizes.drop(list(part_of)).items():
-        part = min(PARTS, key=lambda part: pictures[part] / shares[part])
+        open_to = ("train", "val") if name in kept else PARTS
+        part = min(open_to, key=lambda part: pictures[part] / shares[part])
         part_of[str(name)] = part
         pictures[part] += size
     return part_of
 
 
-def _check_filled(part_of: Mapping[str, str], label: int, patient: pd.Series) -> None:
+def _check_filled(
+    part_of: Mapping[str, str], label: int, patient: pd.Series, given_parts: bool
+) -> None:
     """Refuse a class that leaves a part empty; `patient`: that of each image."""
     empty = [part for part in PARTS if part not in part_of.values()]
+    if empty and given_parts:
+        raise InputError(
+            f"class {CLASSES[label]!r}: the parts in the data set's table leave "
+            f"no patient for {', '.join(empty)}; a patient or picture counts for the "
+            "earliest of its parts. Correct the column part, or empty it for a new "
+            "split"
+        )
     if empty:
         raise InputError(
             f"class {CLASSES[label]!r} has {len(part_of)} distinct pictures or "
@@ -235,6 +263,6 @@ def _crowd(patient: pd.Series) -> str:
     return (
         f". Patient {sizes.index[0]} alone has {sizes.iloc[0]} of its {len(patient)} "
         "images (data/manifest.csv names them). If they are not of one patient, their "
-        "DICOM files may share one PatientID or review.csv may put them in one group; "
-        "give each patient a separate one, or none"
+        "DICOM files may share one PatientID, or the data set's table may give them "
+        "one patient; give each patient a separate one, or none"
     )

@@ -27,7 +27,7 @@ from brain_mri.evidence.paired import (
 from brain_mri.evidence.patients import patient_level
 from brain_mri.evidence.power import resolution
 from brain_mri.evidence.scoring import Scores, defined, rounded, score
-from brain_mri.files.names import CLASSES, NETWORKS
+from brain_mri.files.names import CLASSES, LEAKED, NETWORKS
 
 # The champion's metrics in `metrics/selected.json`.
 HEADLINE = (
@@ -64,7 +64,8 @@ def compare(
         The verdict as a label and a sentence, and the numbers behind them, at the
         `threshold` of the verdict. Every difference is one of the metric, vgg minus
         scratch or network minus baseline. `secondary` does not influence the verdict.
-        For balanced accuracy, what holds for accuracy only is left out.
+        For balanced accuracy, what holds for accuracy only is left out. `as_given` is
+        there if the given split leaks.
 
     Raises:
         InputError: two of the tables are of different images.
@@ -107,6 +108,7 @@ def compare(
         "training": training,
         "secondary": _secondary(tests, None if balanced else counts),
         "by_patient": _by_patient(tests, threshold) if patients < n else {},
+        **_as_given(models, threshold),
         **(
             _of_balanced(tests, right, cases, threshold)
             if balanced
@@ -201,6 +203,33 @@ def _of_balanced(
             name: paired_counts(right["scratch"][mine], right["vgg"][mine])
             for name, mine in classes.items()
         },
+    }
+
+
+def _as_given(
+    models: Mapping[str, pd.DataFrame], threshold: float
+) -> dict[str, object]:
+    """Return the accuracies on all images given for test, leaked ones too.
+
+    Each image counts, as where nobody looks for copies. Empty without leaked images.
+    """
+    given = {
+        name: table[table["part"].isin(["test", LEAKED])]
+        for name, table in models.items()
+    }
+    leaked = int((given["vgg"]["part"] == LEAKED).sum())
+    if not leaked:
+        return {}
+    right = {
+        name: (table["y_score"] >= threshold) == table["y_true"]
+        for name, table in given.items()
+    }
+    return {
+        "as_given": {
+            "n_images": len(given["vgg"]),
+            "n_leaked": leaked,
+            **{name: rounded(float(found.mean())) for name, found in right.items()},
+        }
     }
 
 

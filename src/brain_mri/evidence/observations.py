@@ -10,9 +10,10 @@ import pandas as pd
 
 from brain_mri.errors import InputError
 from brain_mri.files import tables
+from brain_mri.files.names import LEAKED
 from brain_mri.files.predictions import COLUMNS
 
-EVALUATED = ("val", "test")  # the parts that a network is evaluated on
+EVALUATED = ("val", "test", LEAKED)  # the parts that a network is evaluated on
 TRAINED = ("train",)
 
 
@@ -151,13 +152,15 @@ def _check_units(predictions: pd.DataFrame, path: Path) -> None:
     twice = predictions["image_id"][predictions["image_id"].duplicated()]
     if len(twice):
         raise InputError(f"{path}: image {twice.iloc[0]} is listed twice")
+    # a leaked image belongs to a picture or patient of another part, so it is no case
+    cases = predictions[predictions["part"] != LEAKED]
     for unit, whole in (("patient", "part"), ("picture", "patient")):
-        counts = predictions.groupby(unit)[whole].nunique()
+        counts = cases.groupby(unit)[whole].nunique()
         if (counts > 1).any():
             raise InputError(
                 f"{path}: {unit} {counts.idxmax()} is in two {whole}s, which would leak"
             )
-    lost = predictions[~predictions["picture"].isin(predictions["image_id"])]
+    lost = cases[~cases["picture"].isin(cases["image_id"])]
     if len(lost):
         raise InputError(
             f"{path}: picture {lost['picture'].iloc[0]} lacks the image of the same "

@@ -23,8 +23,8 @@ COLUMNS_RARE = ("balanced_accuracy", "roc_auc", "sensitivity", "specificity")
 # Limits of any result on these data.
 DATA_LIMITS = (
     "Copies of a picture are found by similarity; patients are known only from DICOM "
-    "files and review.csv. Two pictures of one patient may lie in two parts if neither "
-    "links them.",
+    "files and the data set's table. Two pictures of one patient may lie in two parts "
+    "if neither links them.",
     "Labels are used as supplied. Images labelled “no” may show other diseases.",
     "A network may use cues outside the brain: sequence, sharpness, markings, size. "
     "The null baselines show how far such cues go; Grad-CAM is too coarse to rule them "
@@ -232,6 +232,41 @@ def unbeaten(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str
             text = f"{called[model]}: not shown to be better than {named}."
         sentences.append(text)
     return sentences
+
+
+def as_given(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:
+    """State what a split that came with the data leaks, and the scores that hide it.
+
+    Args:
+        compared: the content of metrics/comparison.csv; `as_given` is there only if
+            the given split leaks.
+        called: the display name of each network.
+    """
+    found = compared.get("as_given")
+    if not found:
+        return []
+    scores = " and ".join(f"{called[m]} {found[m]:.2f}" for m in NETWORKS)
+    n, leaked = found["n_images"], found["n_leaked"]
+    return [
+        f"The split came with the data and leaks: of its {n} test images, {leaked} "
+        "show a picture or a patient that training or validation holds. The verdict "
+        f"leaves them out. As given, leaky, the accuracy by image would be: {scores}."
+    ]
+
+
+def volumes(audit: Mapping[str, Any]) -> list[str]:
+    """State the unit of the result if slices of volumes are joined.
+
+    Args:
+        audit: the counts of the audit.
+    """
+    if not audit["volume_pairs"]:
+        return []
+    return [
+        "Slices of volumes: the label is of the volume, and not every slice shows what "
+        "it says. All slices of a patient count as one picture, by the mean of their "
+        "scores."
+    ]
 
 
 def learnt(compared: Mapping[str, Any], called: Mapping[str, str]) -> list[str]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.dataset import joining
+from brain_mri.dataset import auditing, joining
 from brain_mri.evidence import curves, labels, observations, scoring, temperature
 from brain_mri.files import arrays, tables
 from brain_mri.files.names import CLASSES, NETWORKS, PARTS
 from brain_mri.files.predictions import VERDICT_THRESHOLD
 from brain_mri.files.writing import writing
 from brain_mri.presentation import wording
-from brain_mri.report import figures, galleries
+from brain_mri.report import figures, galleries, subgroups
 from brain_mri.report.rendering import Chart, embed, render
 from brain_mri.report.results import Results
 
@@ -46,10 +46,14 @@ def context(
     """
     compared, names, scores = results.comparison, results.names, results.scores
     notes = wording.limits(compared["vgg_weights"], results.drawn)
+    notes += wording.as_given(compared, names) + wording.volumes(results.audit)
     notes += wording.two_thresholds(
         results.parameters["evaluate"]["threshold"], compared["threshold"]
     )
-    rejected = results.manifest[~results.manifest["accepted"]]
+    out = ~results.manifest["accepted"] & ~auditing.begins(
+        results.manifest, auditing.IGNORED
+    )
+    rejected = results.manifest[out]
     return {
         "comparison": compared,
         "champion": results.champion,
@@ -83,6 +87,11 @@ def context(
         "galleries": gallery_rows(results),
         "charts": embedded,
         "statistics": statistics_rows(results),
+        "subgroups": subgroups.rows(
+            results.tests,
+            results.manifest,
+            results.parameters["evaluate"]["threshold"],
+        ),
         "parameters": parameter_rows(results.parameters),
         "parameter": results.parameters,
         "versions": versions(),

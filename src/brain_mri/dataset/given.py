@@ -1,0 +1,57 @@
+"""Honour the parts that people gave images, and find what leaks between them.
+
+A given part is never changed here. An image that shows a picture or a patient of an
+earlier part (train before val before test) leaks, and no part takes it.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from brain_mri.files.names import LEAKED, PARTS
+
+
+def of_patients(images: pd.DataFrame) -> dict[str, str]:
+    """Return the earliest part given to an image of each patient.
+
+    Args:
+        images: columns patient and given (a part, or "" where none was given).
+    """
+    found = images[images["given"] != ""]
+    rank = found["given"].map(PARTS.index).groupby(found["patient"]).min()
+    return {str(patient): PARTS[first] for patient, first in rank.items()}
+
+
+def lacks_val(given: Mapping[str, str]) -> bool:
+    """Return whether validation has to be taken from the given training patients.
+
+    This is so if train is given and val is not, as in a folder of Training/ and
+    Testing/.
+    """
+    return "train" in given.values() and "val" not in given.values()
+
+
+def without_leaks(images: pd.DataFrame) -> pd.Series:
+    """Return the part of each image, `LEAKED` for those that leak.
+
+    Args:
+        images: columns given, and part, that of the patient.
+    """
+    order = {part: rank for rank, part in enumerate(PARTS)}
+    later = images["given"].map(order) > images["part"].map(order)
+    return images["part"].mask(later, LEAKED)
+
+
+def summary(images: pd.DataFrame) -> dict[str, int]:
+    """Count the images with a given part, those of test, and those that leak.
+
+    Args:
+        images: columns given and part (`LEAKED` for those that leak).
+    """
+    leaked = images["part"] == LEAKED
+    return {
+        "images": int((images["given"] != "").sum()),
+        "test": int((images["given"] == "test").sum()),
+        "leaked_test": int((leaked & (images["given"] == "test")).sum()),
+        "leaked_val": int((leaked & (images["given"] == "val")).sum()),
+    }
