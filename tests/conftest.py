@@ -96,6 +96,12 @@ def copy_project(target):
     return target
 
 
+def with_table(dataset):
+    """Give a data set a table without rows beside its folder; return the folder."""
+    Path(f"{dataset}.csv").write_text("file,patient,part,box,exclude,reason\n")
+    return dataset
+
+
 @contextmanager
 def edited_params(folder):
     """Give the parameters of a project, read as DVC reads them, and write them back."""

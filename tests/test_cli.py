@@ -178,25 +178,32 @@ def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch
 def test_freeze_writes_the_present_split_and_says_what_to_keep(project, folder):
     told = "data/split.csv: expected the present split; dvc repro split first"
     assert told in refused(folder, "freeze")
-    (folder / "data").mkdir()
     for name in ("split.csv", "manifest.csv"):
         shutil.copy(project / "data" / name, folder / "data")
     said = brain_mri(folder, "freeze").stdout
-    assert "split.csv: 30 images (train " in said
-    assert "30 of them new" in said
-    assert "git add split.csv" in said
-    frozen = (folder / "split.csv").read_text()
+    assert "data/phantom.csv: parts of 30 images (train " in said
+    assert "git add data/phantom.csv" in said
+    frozen = (folder / "data" / "phantom.csv").read_text()
     assert len(frozen.splitlines()) == 31
-    assert "0 of them new" in brain_mri(folder, "freeze").stdout
-    assert (folder / "split.csv").read_text() == frozen
-    row = frozen.splitlines()[1]
-    other = "val" if row.endswith("test") else "test"
-    changed = frozen.replace(row, f"{row.rpartition(',')[0]},{other}")
-    (folder / "split.csv").write_text(changed)
+    # the run is older than the table now
     line = refused(folder, "freeze")
-    assert "split.csv" in line
-    assert row.partition(",")[0] in line
-    assert (folder / "split.csv").read_text() == changed
+    assert "data/phantom.csv: its column part has changed since the last run" in line
+    assert (folder / "data" / "phantom.csv").read_text() == frozen
+
+
+def test_convert_keeps_old_decisions_and_says_what_to_remove(project, folder):
+    assert "expected review.csv or split.csv in this folder" in refused(
+        folder, "convert"
+    )
+    shutil.copytree(project / "data" / "phantom", folder / "data" / "phantom")
+    [first, *_] = sorted((folder / "data" / "phantom" / "no").iterdir())
+    row = f"no/{first.name},,,yes,blurred\n"
+    (folder / "review.csv").write_text(f"file,group,box,exclude,reason\n{row}")
+    said = brain_mri(folder, "convert").stdout
+    assert "data/phantom.csv: 1 rows" in said
+    assert "git rm --ignore-unmatch review.csv split.csv" in said
+    text = (folder / "data" / "phantom.csv").read_text()
+    assert text.splitlines()[1] == f"no/{first.name},,,,,yes,blurred"
 
 
 def test_folders_that_no_class_names_are_told(folder, tmp_path):

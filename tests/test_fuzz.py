@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brain_mri import config
-from brain_mri.dataset import auditing, crops, freezing, review
+from brain_mri.dataset import auditing, crops, table
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 from brain_mri.imaging.decoded import ImageError
@@ -288,34 +288,29 @@ def test_any_bytes_are_a_table_or_one_line(file, content):
 
 
 cells = st.text(alphabet='aé0123456789abcdef-+.E ";\r\x00', max_size=14)
-rows = st.lists(st.lists(cells, min_size=2, max_size=6).map(",".join), max_size=3)
+rows = st.lists(st.lists(cells, min_size=2, max_size=8).map(",".join), max_size=3)
 likely = st.sampled_from(
-    ["a,,0 0 {} 9,,", "a,{},,,", "{},,,yes,odd", "{},123456789012,val"]
+    ["a,,,,0 0 {} 9,,", "a,{},,,,,", "{},,,,,yes,odd", "{},,,val,,,"]
 ).flatmap(lambda row: cells.map(row.format))
 
 
 @quick
 @given(lines=rows | st.lists(likely, max_size=3), noise=st.binary(max_size=8))
-@pytest.mark.parametrize(
-    ("read", "columns"),
-    [(review.read, review.COLUMNS), (freezing.read, freezing.COLUMNS)],
-    ids=["review", "freezing"],
-)
-def test_any_rows_are_decisions_or_one_line(file, read, columns, lines, noise):
-    text = "\n".join([",".join(columns), *lines, ""])
+def test_any_rows_are_entries_or_one_line(file, lines, noise):
+    text = "\n".join([",".join(table.HEADER), *lines, ""])
     for content in (text.encode(), text.encode() + noise, noise):
         file.write_bytes(content)
-        only_input_errors(read, file)
+        only_input_errors(table.read, file)
 
 
 @pytest.mark.parametrize(
-    "row", [f"a,,0 0 1 {'9' * 5000},,", f"a,{'9' * 200_000},,,", '"a']
+    "row", [f"a,,,,0 0 1 {'9' * 5000},,", f"a,{'9' * 200_000},,,,,", '"a']
 )
 def test_rows_that_break_their_reader_are_one_line(tmp_path, row):
-    path = tmp_path / "review.csv"
-    path.write_text(f"{','.join(review.COLUMNS)}\n{row}\n")
-    with pytest.raises(InputError, match=r"review\.csv, line 2: ") as caught:
-        review.read(path)
+    path = tmp_path / "set.csv"
+    path.write_text(f"{','.join(table.HEADER)}\n{row}\n")
+    with pytest.raises(InputError, match=r"set\.csv, line 2: ") as caught:
+        table.read(path)
     assert len(str(caught.value)) < 400
 
 

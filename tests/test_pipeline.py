@@ -16,6 +16,7 @@ from conftest import (
     edited_params,
     run,
     shrink,
+    with_table,
     work_off,
 )
 
@@ -329,6 +330,7 @@ def test_a_bad_value_is_one_clear_line(clean, change, told):
 def test_an_external_folder_works_as_a_data_set(clean, tmp_path):
     folder = tmp_path / "elsewhere" / "my scans"
     shutil.copytree(clean / "data" / "phantom", folder)
+    with_table(folder)
     run(clean, "dvc", "exp", "run", "-S", f"dataset={folder}", "audit")
     shown = values.read(clean / "metrics" / "audit_counts.csv")
     assert shown["files"] == 30
@@ -339,12 +341,12 @@ HOSTILE = "year$2024 $(touch pwned) `touch pwned` 'a' \"b\" \\ ; touch pwned"
 
 def test_a_data_sets_name_is_no_command(clean, tmp_path):
     """Whatever a folder is called, as a parameter and by -S (in Hydra's quotes)."""
-    folder = tmp_path / HOSTILE
+    folder = with_table(tmp_path / HOSTILE)
     shutil.copytree(clean / "data" / "phantom", folder)
     change(clean, "dataset", str(folder))
     assert ran(run(clean, "dvc", "repro", "crop")) == ["audit", "crop"]
     other = tmp_path / "year$2024 $(touch pwned)"
-    folder.rename(other)
+    with_table(folder.rename(other))
     changed = f"dataset='{other}'"
     told = run(clean, "dvc", "exp", "run", "-S", changed, "crop")
     assert ran(told) == ["audit", "crop"]
@@ -384,6 +386,7 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     }
     run(clean, "brain-mri", "freeze")
     dataset = tmp_path / "one more"
+    shutil.copy(clean / "data" / "phantom.csv", f"{dataset}.csv")
     shutil.copytree(clean / "data" / "phantom", dataset)
     old = file_of(clean, "test")
     grey = decoding.decode(dataset / old).grey
@@ -401,48 +404,42 @@ def test_an_image_more_moves_nobody_and_in_test_retrains_nothing(clean, tmp_path
     assert "evaluate@vgg" in stale
     assert not {"augment", "train_scratch", "train_vgg", "vgg_features"} & set(stale)
     counts = values.read(clean / "metrics" / "split_counts.csv")
-    assert counts["frozen_patients"] == split_table(clean)["patient"].nunique()
-    assert counts["frozen_absent"] == 0
-    with (clean / "split.csv").open("a") as frozen:
-        frozen.write(f"{'f' * 12},{'f' * 12},val\n")
-    told = run(clean, "dvc", "repro", "split").stdout
-    assert "split: 1 images of split.csv are not in the data set" in told
+    assert counts["given"]["images"] == len(before)
+    assert counts["given"]["leaked_test"] == 0
 
 
-def test_an_image_that_joins_two_parts_stops_the_run(clean, tmp_path):
+def test_an_image_that_joins_two_parts_leaves_the_later_one_out(clean, tmp_path):
     run(clean, "brain-mri", "freeze")
     dataset = tmp_path / "one more"
     shutil.copytree(clean / "data" / "phantom", dataset)
-    png.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 255)
-    joined = ["no/new.png", file_of(clean, "train"), file_of(clean, "test")]
-    rows = "".join(f"{file},patient 7,,,\n" for file in joined)
-    with (clean / "review.csv").open("a") as review:
-        review.write(rows)
+    png.write_png(dataset / "no" / "new.png", np.eye(40, dtype=np.uint8) * 200 + 9)
+    known = pd.read_csv(clean / "data" / "phantom.csv", dtype=str).set_index("file")
+    joined = [file_of(clean, "train"), file_of(clean, "test")]
+    known.loc[[*joined], "patient"] = "patient 7"
+    known.loc["no/new.png", "patient"] = "patient 7"
+    known.to_csv(f"{dataset}.csv")
     change(clean, "dataset", str(dataset))
-    result = run(clean, "dvc", "repro", "split", check=False)
-    output = result.stdout + result.stderr
-    assert result.returncode != 0
-    assert "Traceback" not in output
-    told = [line for line in output.splitlines() if "two parts" in line]
-    assert len(told) == 1
-    for part in ("(train)", "(test)", "new.png", "review.csv", "split.csv"):
-        assert part in told[0]
-    # excluding it, as the line says, mends it
-    mended = (clean / "review.csv").read_text().replace(rows, "no/new.png,,,yes,odd\n")
-    (clean / "review.csv").write_text(mended)
-    run(clean, "dvc", "repro", "split")
+    told = run(clean, "dvc", "repro", "split").stdout
+    assert "given for test, 1 show a picture or a patient that training" in told
+    manifest = tables.read_csv(clean / "data" / "manifest.csv").set_index("image_id")
+    split = split_table(clean)
+    parts = dict(
+        zip(split["image_id"].map(manifest["file"]), split["part"], strict=True)
+    )
+    assert [parts[file] for file in (*joined, "no/new.png")] == [
+        *("train", "leaked", "train"),
+    ]
 
 
 def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
     """Of a nearly blank image the box, of another one a person's, leaves no head."""
-    dataset = tmp_path / "blank"
+    dataset = with_table(tmp_path / "blank")
     shutil.copytree(clean / "data" / "phantom", dataset)
     blank = np.zeros((512, 512), np.uint8)
     blank[100:110, 50] = 1
     png.write_png(dataset / "no" / "blank.png", blank)
     corner = next((dataset / "yes").iterdir()).name
-    with (clean / "review.csv").open("a") as review:
-        review.write(f"yes/{corner},,0 0 1 1,,\n")
+    (tmp_path / "blank.csv").write_text(f"file,box\nyes/{corner},0 0 1 1\n")
     change(clean, "dataset", str(dataset))
     run(clean, "dvc", "repro", "split")
     crops = tables.read_csv(clean / "data" / "crop.csv")
@@ -455,7 +452,7 @@ def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
 
 
 def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):
-    dataset = tmp_path / "damaged"
+    dataset = with_table(tmp_path / "damaged")
     shutil.copytree(clean / "data" / "phantom", dataset)
     for i in range(8):  # of 38
         (dataset / "no" / f"{i}.jpg").write_text("no image")
@@ -472,7 +469,7 @@ def test_more_rejected_files_than_allowed_stop_the_run(clean, tmp_path):
 
 def test_folders_of_another_name_are_the_same_data_set(clean, tmp_path):
     before = split_table(clean)
-    dataset = tmp_path / "renamed"
+    dataset = with_table(tmp_path / "renamed")
     shutil.copytree(clean / "data" / "phantom" / "no", dataset / "no_tumor")
     shutil.copytree(clean / "data" / "phantom" / "yes", dataset / "glioma")
     renamed = ["-S", f"dataset={dataset}", "-S", "classes.no=[no_tumor]"]

@@ -246,7 +246,7 @@ def test_no_stage_tries_the_network(project):
     assert not tried.exists(), tried.read_text()
 
 
-LIGHT = ("params", "show", "check", "freeze", "add")  # without TensorFlow
+LIGHT = ("params", "show", "check", "freeze", "add", "convert")  # without TensorFlow
 
 
 @pytest.fixture
@@ -254,7 +254,6 @@ def clone(project, tmp_path):
     """The project as Git has it, with its split, and no floors for the few images."""
     run(tmp_path, "git", "clone", "-q", project, "clone")
     folder = tmp_path / "clone"
-    (folder / "data").mkdir()
     for name in ("split.csv", "manifest.csv"):
         shutil.copy(project / "data" / name, folder / "data")
     with edited_params(folder) as values:
@@ -280,6 +279,9 @@ def test_the_block_is_tried_on_every_command_but_fetch():
 @pytest.mark.parametrize("name", LIGHT)
 def test_no_command_but_fetch_tries_the_network(project, clone, tmp_path, name):
     more = [project / "data" / "phantom", "--name", "ward"] if name == "add" else []
+    if name == "convert":
+        shutil.copytree(project / "data" / "phantom", clone / "data" / "phantom")
+        (clone / "review.csv").write_text("file,group,box,exclude,reason\n")
     succeed_offline(clone, tmp_path / "off", "brain-mri", name, *more)
 
 

@@ -336,7 +336,13 @@ def external(
         if path is not None:
             folder = external_folder(path)
             if folder != wording.DRAWN_ELSEWHERE:  # drawn where it is missing
-                classes.check_folders(ROOT / folder, folders)
+                known = table.beside(ROOT / folder)
+                if not (known.exists() and table.read(known)):
+                    classes.check_folders(ROOT / folder, folders)
+                if table.create(known):
+                    typer.echo(
+                        f"{known}: written, the table for what you know", err=True
+                    )
             pipeline.set_param(ROOT, "external", "dataset", folder.as_posix())
         crossval_run.repro(ROOT, EXTERNAL)
         found = values.read(ROOT / "metrics" / "external_statistics.csv")

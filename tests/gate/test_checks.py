@@ -230,7 +230,7 @@ def test_a_frozen_stage_hides_nothing(folder):
 
 
 LOST = [
-    ("review.csv", "audit needs review.csv, which is missing"),
+    ("data/phantom.csv", "audit needs data/phantom.csv, which is missing"),
     ("stages/split.py", "split needs stages/split.py, which is missing"),
 ]
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from conftest import ROOT, copy_project, run, shrink
+from conftest import ROOT, copy_project, run, shrink, with_table
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_windowing
@@ -538,7 +538,7 @@ def walked(tmp_path_factory):
     """Return a project that went from DICOM to a report, the patients, what it said."""
     folder = copy_project(tmp_path_factory.mktemp("dicom") / "project")
     shrink(folder)
-    patients = write_dicom_set(folder / "data" / "scans")
+    patients = write_dicom_set(with_table(folder / "data" / "scans"))
     path = folder / "params.yaml"
     text = re.sub("(?m)^dataset: .*$", "dataset: data/scans", path.read_text())
     path.write_text(text)

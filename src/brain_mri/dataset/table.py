@@ -8,8 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from brain_mri.errors import InputError, printable
 from brain_mri.files.names import CLASSES, PARTS
+from brain_mri.files.tables import write_csv
 from brain_mri.files.user_tables import Row, read_table
 
 HEADER = ("file", "label", "patient", "part", "box", "exclude", "reason")
@@ -47,6 +50,18 @@ class Entry:
 def beside(dataset: str | Path) -> Path:
     """Return the path of a data set's table, which lies beside its folder."""
     return Path(f"{dataset}.csv")
+
+
+def create(path: Path) -> bool:
+    """Write a table without rows if there is none, and return whether it was written.
+
+    Raises:
+        InputError: the folder is closed or the disk full.
+    """
+    if path.exists():
+        return False
+    write_csv(path, pd.DataFrame(columns=[*HEADER]))
+    return True
 
 
 def read(path: Path) -> dict[str, Entry]:
