@@ -15,7 +15,13 @@ from PIL import Image
 
 from brain_mri.errors import InputError
 from brain_mri.imaging import decoding
-from brain_mri.imaging.decoded import MAX_BYTES, MAX_PIXELS, ImageError
+from brain_mri.imaging.decoded import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    ImageError,
+    scale_to_8_bits,
+    usual_ends,
+)
 from brain_mri.imaging.decoding import decode
 
 RAMP = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))  # 20 x 24, 0..230
@@ -97,12 +103,33 @@ def test_half_alpha_halves_the_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("a.png", "u2"), ("a.tif", "f4")])
-def test_deep_pixels_are_stretched_from_minimum_to_maximum(
+def test_deep_pixels_are_stretched_and_one_hot_pixel_keeps_the_contrast(
     tmp_path: Path, name: str, dtype: str
 ) -> None:
+    """A twentieth of the pixels has each of the extremes, so they are the ends."""
     deep = (1000 + 7 * RAMP.astype(int)).astype(dtype)
+    deep[0, 9], deep[0, 8] = 65_535, 0
     grey = decode(save(tmp_path / name, Image.fromarray(deep))).grey
-    np.testing.assert_array_equal(grey, np.round(RAMP * (255 / 230)))
+    np.testing.assert_array_equal(grey[1:], np.round(RAMP * (255 / 230))[1:])
+    assert grey[0, [8, 9]].tolist() == [0, 255]
+
+
+def test_the_usual_ends_are_half_a_percent_inside() -> None:
+    levels = np.random.default_rng(0).permutation(1001).reshape(7, 143)
+    assert usual_ends(levels) == (5, 995)
+    assert usual_ends(levels.astype(np.float32) * 3e35) == (
+        pytest.approx(1.5e36),
+        pytest.approx(2.985e38),
+    )
+
+
+def test_a_few_pixels_on_a_flat_ground_are_kept_between_the_extremes() -> None:
+    levels = np.full((100, 100), 700, np.uint16)
+    levels[:2, :10] = 740, *[900] * 9
+    assert usual_ends(levels) == (700, 900)
+    grey = scale_to_8_bits(levels)
+    assert grey[0, :2].tolist() == [51, 255]
+    assert grey[2:].max() == 0
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:

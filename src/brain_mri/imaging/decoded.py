@@ -21,6 +21,7 @@ MAX_PNM_HEADER = 1000  # bytes; Pillow reads one at a time
 MAX_PNM_COMMENTS = 100  # in text pixels; at each, Pillow copies the rest of the data
 MAX_TIFF_VALUES = 100_000  # tags, or values of one tag; Pillow makes an object of each
 
+USUAL = (0.5, 99.5)  # percentiles that become black and white (see `usual_ends`)
 BLOCK = 1 << 18  # pixels processed in float64 at a time
 
 
@@ -64,21 +65,35 @@ def check_scans(jpeg: bytes) -> None:
         raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
 
 
+def usual_ends(levels: npt.NDArray) -> tuple[float, float]:
+    """Return the 0.5 and 99.5 percentiles of levels of any shape, as black and white.
+
+    One hot pixel would move the maximum and flatten the contrast of all others. If the
+    percentiles are equal, the minimum and maximum are returned.
+
+    Source: nnU-Net, for CT (Isensee et al. 2021, doi:10.1038/s41592-020-01008-z).
+    """
+    # the nearest level, because an interpolation may overflow
+    low, high = np.percentile(levels, USUAL, method="nearest").tolist()
+    if low == high:
+        low, high = levels.min(), levels.max()
+    return float(low), float(high)
+
+
 def scale_to_8_bits(
     levels: npt.NDArray, ends: tuple[float, float] | None = None
 ) -> npt.NDArray[np.uint8]:
     """Scale levels of any depth, (height, width), linearly from `ends` to 0..255.
 
-    Without `ends`, the image's own minimum and maximum are used, because no header says
-    which part of a 16- or 32-bit range is in use.
+    Levels beyond the ends become 0 or 255. Without `ends`, the image's own `usual_ends`
+    are used, because no header says which part of a 16- or 32-bit range is in use.
 
     Raises:
         ImageError: a level is NaN or infinite.
     """
-    extremes = float(levels.min()), float(levels.max())  # NaN if any level is
-    if not np.isfinite(extremes).all():
+    if not np.isfinite([levels.min(), levels.max()]).all():  # NaN if any level is
         raise ImageError("pixels that are not finite numbers")
-    low, high = ends or extremes
+    low, high = ends or usual_ends(levels)
     scale = 255.0 / (high - low) if high != low else 0.0
 
     def scaled(part: npt.NDArray) -> npt.NDArray:

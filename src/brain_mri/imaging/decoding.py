@@ -60,7 +60,8 @@ def decode(path: Path) -> Decoded:
     is used. Alpha is composited over black. Colour becomes ITU-R 601 luma, as in
     Pillow's "L"; 16-bit colour is reduced to its upper 8 bits, CMYK is converted to RGB
     as (255 - C) (255 - K) / 255 without a colour profile, and LAB gives its L channel.
-    Grey of more than 8 bits is scaled linearly from its own minimum..maximum to 0..255.
+    Grey of more than 8 bits is scaled linearly from its own 0.5..99.5 percentiles to
+    0..255 (`decoded.usual_ends`).
     For DICOM see `dicom.decode`.
 
     Raises:

@@ -34,6 +34,7 @@ from brain_mri.imaging.decoded import (
     check_scans,
     check_size,
     scale_to_8_bits,
+    usual_ends,
 )
 
 NEEDED = (
@@ -94,8 +95,8 @@ def decode(content: bytes) -> Decoded:
 
     Stored values go through the modality table or rescale slope and intercept, then
     through the first VOI table or window. The output range of that table or window is
-    scaled to 0..255; without either, the minimum..maximum of the pixels other than
-    padding is scaled. MONOCHROME1 is inverted. Colour becomes luma.
+    scaled to 0..255; without either, the 0.5..99.5 percentiles of the pixels other than
+    padding are. MONOCHROME1 is inverted. Colour becomes luma.
 
     `patient` is a hash of `PatientID` with a random salt that is kept in memory only,
     so it can be compared only within this process. It is "" for a missing identifier
@@ -279,7 +280,7 @@ def _entries(item: Dataset, data: Dataset) -> npt.NDArray:
 def _inner_ends(
     pixels: npt.NDArray, levels: npt.NDArray, data: Dataset
 ) -> tuple[float, float] | None:
-    """Return the extremes of the pixels other than padding, None without padding.
+    """Return the `usual_ends` of the pixels other than padding, None without padding.
 
     Padding is a stored value, or a range including both ends: DICOM PS3.3, C.7.5.1.1.2.
     """
@@ -288,7 +289,7 @@ def _inner_ends(
         return None
     low, high = sorted((first, data.get("PixelPaddingRangeLimit", first)))
     inner = levels[(pixels < low) | (pixels > high)]
-    return (float(inner.min()), float(inner.max())) if inner.size else None
+    return usual_ends(inner) if inner.size else None
 
 
 def _luma(data: Dataset) -> npt.NDArray[np.uint8]:
