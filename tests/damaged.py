@@ -10,6 +10,7 @@ import warnings
 import zlib
 from functools import cache
 
+import cv2
 import numpy as np
 import pydicom
 from PIL import Image
@@ -103,6 +104,12 @@ def encoded(image, form, **options):
     return stream.getvalue()
 
 
+def deep_colour(suffix, levels):
+    """Return a file of 16-bit colour, which Pillow cannot write."""
+    pixels = np.stack([levels.astype(np.uint16)] * 3, axis=-1)
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
 @cache
 def good():
     """Return by name a whole file of every kind that is decoded."""
@@ -115,6 +122,7 @@ def good():
         "png-rgba": encoded(grey.convert("RGBA"), "PNG"),
         "png-palette": encoded(grey.convert("P"), "PNG", transparency=0),
         "png-16": encoded(Image.fromarray(deep), "PNG"),
+        "png-rgb-16": deep_colour(".png", deep),
         "jpeg": encoded(grey, "JPEG"),
         "jpeg-progressive": encoded(grey.convert("RGB"), "JPEG", progressive=True),
         "jpeg-cmyk": encoded(grey.convert("CMYK"), "JPEG"),
@@ -130,6 +138,7 @@ def good():
             for name, compression in tiff.items()
         },
         "tiff-16": encoded(Image.fromarray(deep), "TIFF"),
+        "tiff-rgb-16": deep_colour(".tif", deep),
         "tiff-float": encoded(Image.fromarray(levels.astype(np.float32)), "TIFF"),
         "dicom": dicom(deep, WindowCenter=2000, WindowWidth=3000, PatientID="P17"),
         "dicom-implicit": dicom(deep, syntax=ImplicitVRLittleEndian, RescaleSlope=2),
@@ -357,9 +366,9 @@ def tiff_of(rows, columns, body, **fields):
     """
     numbers = {"width": 256, "rows": 257, "bits": 258, "packing": 259, "black": 262,
                "offsets": 273, "orientation": 274, "samples": 277, "per_strip": 278,
-               "lengths": 279, "resolution": 282, "tile_width": 322, "tile_rows": 323,
-               "tile_offsets": 324, "tile_lengths": 325, "xmp": 700,
-               "exif": 34665}  # fmt: skip
+               "lengths": 279, "resolution": 282, "planes": 284,
+               "tile_width": 322, "tile_rows": 323, "tile_offsets": 324,
+               "tile_lengths": 325, "xmp": 700, "exif": 34665}  # fmt: skip
     types = {"letters": (2, "u1", 1), "short": (3, "<u2", 1), "long": (4, "<u4", 1),
              "fraction": (5, "<u4", 2), "below": (9, "<i4", 1)}  # fmt: skip
     plain = {"width": columns, "rows": rows, "bits": 8, "packing": 1, "black": 1}

@@ -101,7 +101,7 @@ def test_flipped_bytes_are_an_image_or_a_reason(tmp_path):
 
 @needs_proc
 @pytest.mark.parametrize(
-    "kind", ["alpha", "deep", "float", "dicom", "palette", "jpeg2000"]
+    "kind", ["alpha", "deep", "colour", "float", "dicom", "palette", "jpeg2000"]
 )
 def test_the_largest_images_take_a_gigabyte_at_most(tmp_path, kind):
     (tmp_path / "large").write_bytes(large(kind))
@@ -120,6 +120,8 @@ def large(kind):
         window = {"WindowCenter": 500, "WindowWidth": 900}
         scale = {"RescaleSlope": 2, "RescaleIntercept": -5}
         return damaged.dicom(grey.astype(np.uint16), **window, **scale)
+    if kind == "colour":
+        return damaged.deep_colour(".png", grey)
     image = Image.fromarray(grey)
     if kind == "alpha":
         return damaged.encoded(image.convert("RGBA"), "PNG", compress_level=1)

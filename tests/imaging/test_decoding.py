@@ -410,7 +410,7 @@ STEPS = np.round(RAMP * (255 / 230)).astype(np.uint8)  # what a stretch makes of
         (RAMP.astype("<f4") / 7 - 3, 1, "F", STEPS),
         ((65_535 - RAMP.astype("<u2") * 9), 0, "I;16", STEPS),  # white is zero
         (np.stack([RAMP] * 3, -1), 2, "RGB", RAMP),
-        (np.stack([RAMP] * 3, -1).astype("<u2") * 257, 2, "RGB", RAMP),
+        (np.stack([RAMP] * 3, -1).astype("<u2") * 17, 2, "RGB", STEPS),
         (np.stack([0 * RAMP] * 3 + [255 - RAMP], -1), 5, "CMYK", RAMP),
         (np.stack([RAMP, 0 * RAMP, 0 * RAMP], -1), 8, "LAB", RAMP),
         (np.stack([RAMP, 0 * RAMP + 128, 0 * RAMP + 128], -1), 6, "YCbCr", RAMP),
@@ -430,23 +430,125 @@ def test_tiff_of_every_kind(
     np.testing.assert_array_equal(decoded.grey, expected)
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_png_of_16_bits_a_colour_keeps_the_upper_eight(
-    tmp_path: Path, bits: int
+def png(samples: npt.NDArray, kind: int, *chunks: bytes) -> bytes:
+    """Return a PNG file of (height, width, channels) of 8 or 16 bits.
+
+    Args:
+        samples: uint8 or uint16.
+        kind: 2 for RGB, 4 for grey with alpha, 6 for RGB with alpha.
+        chunks: those between header and pixels.
+    """
+    height, width = samples.shape[:2]
+    bits = 8 * samples.dtype.itemsize
+    rows = samples.astype(samples.dtype.newbyteorder(">"))
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            damaged.png_chunk(b"IHDR", header),
+            *chunks,
+            damaged.png_chunk(
+                b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+            ),
+            damaged.png_chunk(b"IEND", b""),
+        )
+    )
+
+
+TWELVE = np.linspace(0, 4095, 40 * 48).astype(np.uint16).reshape(40, 48)
+
+
+def of_grey_and(pixels: npt.NDArray, alpha: int | None) -> npt.NDArray:
+    """Return RGB, or RGB and alpha, of one grey."""
+    last = [] if alpha is None else [np.full_like(pixels, alpha)]
+    return np.stack([pixels] * 3 + last, -1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(of_grey_and(TWELVE, None), 2),
+        png(of_grey_and(TWELVE, 65_535), 6),
+        png(of_grey_and(TWELVE, 40_000), 6),  # no level is lost to alpha
+        png(np.stack([TWELVE, np.full_like(TWELVE, 65_535)], -1), 4),
+        tiff(of_grey_and(TWELVE, None), 2),
+        tiff(of_grey_and(TWELVE, 65_535), 2),
+    ],
+)
+def test_12_bits_in_16_bit_colour_keep_the_contrast_of_16_bit_grey(
+    tmp_path: Path, content: bytes
 ) -> None:
-    rows = np.stack([RAMP] * 3, -1)
-    if bits == 16:
-        rows = (rows * 256.0 + 255).astype(">u2")
-    body = b"".join(b"\0" + row.tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", 24, 20, bits, 2, 0, 0, 0)
+    expected = decode(save(tmp_path / "grey.png", Image.fromarray(TWELVE))).grey
+    assert len(np.unique(expected)) == 256
+    path = tmp_path / "colour"
+    path.write_bytes(content)
+    np.testing.assert_allclose(decode(path).grey.astype(int), expected, atol=1)
+
+
+def test_16_bit_colour_becomes_luma_over_black(tmp_path: Path) -> None:
+    samples = np.zeros((16, 64, 4), np.uint16)
+    samples[..., 3] = 65_535
+    for channel in range(3):
+        samples[:, 16 * channel : 16 * (channel + 1), channel] = 4000
+    samples[:, 48:] = (4000, 4000, 4000, 65_535 // 2)
+    path = tmp_path / "a"
+    path.write_bytes(png(samples, 6))
+    luma = np.array([0.299, 0.587, 0.114, 0.5])  # of 4000; blue is black, green white
+    expected = (luma - 0.114) / (0.587 - 0.114) * 255
+    grey = decode(path).grey[0, [0, 16, 32, 48]]
+    np.testing.assert_allclose(grey, expected, atol=0.6)
+
+
+def test_the_transparent_colour_of_16_bits_is_black(tmp_path: Path) -> None:
+    samples = of_grey_and(TWELVE + 100, None)
+    samples[:20] = (9000, 9000, 9001)
+    transparent = struct.pack(">HHH", 9000, 9000, 9001)
+    path = tmp_path / "a"
+    path.write_bytes(png(samples, 2, damaged.png_chunk(b"tRNS", transparent)))
+    grey = decode(path).grey
+    assert (grey[:20] == 0).all()
+    assert grey[20:].min() > 0
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_16_bit_colour_is_turned_once(tmp_path: Path, orientation: int) -> None:
+    pixels = of_grey_and(TWELVE, None)
+    turned = np.rot90(TWELVE, {1: 0, 3: 2, 6: -1}[orientation])
+    expected = scale_to_8_bits(turned)
+    deep_tiff = damaged.tiff_of(
+        *TWELVE.shape,
+        pixels.tobytes(),
+        bits=("short", [16] * 3),
+        black=("short", [2]),
+        samples=("short", [3]),
+        offsets=("long", [8]),
+        lengths=("long", [pixels.nbytes]),
+        orientation=("short", [orientation]),
+    )
+    exif = exif_of((274, 3, struct.pack("<H", orientation)))[6:]
+    for content in (deep_tiff, png(pixels, 2, damaged.png_chunk(b"eXIf", exif))):
+        path = tmp_path / "a"
+        path.write_bytes(content)
+        np.testing.assert_array_equal(decode(path).grey, expected)
+
+
+def test_colours_of_16_bits_that_lie_apart_are_refused(tmp_path: Path) -> None:
+    """Pillow would take the first half of each plane for 8 bits a pixel."""
     path = tmp_path / "a"
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + damaged.png_chunk(b"IHDR", header)
-        + damaged.png_chunk(b"IDAT", zlib.compress(body))
-        + damaged.png_chunk(b"IEND", b"")
+        damaged.tiff_of(
+            *TWELVE.shape,
+            TWELVE.tobytes() * 3,
+            bits=("short", [16] * 3),
+            black=("short", [2]),
+            samples=("short", [3]),
+            offsets=("long", [8 + i * TWELVE.nbytes for i in range(3)]),
+            lengths=("long", [TWELVE.nbytes] * 3),
+            planes=("short", [2]),
+        )
     )
-    np.testing.assert_array_equal(decode(path).grey, RAMP)
+    with pytest.raises(ImageError, match=r"\(16 bits, unsigned, colours apart\)$"):
+        decode(path)
 
 
 @pytest.mark.parametrize(

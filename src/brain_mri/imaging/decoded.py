@@ -10,7 +10,7 @@ from brain_mri.errors import InputError
 
 # Limits of a file. They depend on the file alone and not on time or memory used, so
 # that every computer refuses the same files. A file within the limits takes at most
-# about 1.5 s of processor time and 1 GB of memory.
+# about 3 s of processor time and 1 GB of memory.
 MIN_SIDE = 16  # px; a smaller head cannot be told from noise
 MAX_PIXELS = 25_000_000  # a phone's photograph of a film has 24 million
 MAX_BYTES = 8 * MAX_PIXELS  # four channels of 16 bits a pixel, uncompressed
@@ -105,11 +105,12 @@ def scale_to_8_bits(
 def apply_by_rows(
     function: Callable[[npt.NDArray], npt.NDArray], levels: npt.NDArray, dtype: type
 ) -> npt.NDArray:
-    """Apply a pixelwise function to an image, (height, width), some rows at a time.
+    """Apply a pixelwise function to an image, (height, width, ...), by some rows.
 
-    This bounds the size of its intermediate float64 arrays.
+    This bounds the size of its intermediate float64 arrays. The result has the shape
+    (height, width).
     """
-    out: npt.NDArray = np.empty(levels.shape, dtype)
+    out: npt.NDArray = np.empty(levels.shape[:2], dtype)
     rows = max(1, BLOCK // levels.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):  # infinite levels are refused
         for start in range(0, len(levels), rows):

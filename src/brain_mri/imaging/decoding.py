@@ -21,7 +21,7 @@ from PIL import (
 )
 
 from brain_mri.errors import InputError
-from brain_mri.imaging import tiff
+from brain_mri.imaging import deep_colour, tiff
 from brain_mri.imaging.decoded import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -58,10 +58,10 @@ def decode(path: Path) -> Decoded:
 
     The EXIF orientation is applied if it can be read. The first frame of an animation
     is used. Alpha is composited over black. Colour becomes ITU-R 601 luma, as in
-    Pillow's "L"; 16-bit colour is reduced to its upper 8 bits, CMYK is converted to RGB
-    as (255 - C) (255 - K) / 255 without a colour profile, and LAB gives its L channel.
-    Grey of more than 8 bits is scaled linearly from its own 0.5..99.5 percentiles to
-    0..255 (`decoded.usual_ends`).
+    Pillow's "L"; CMYK is converted to RGB as (255 - C) (255 - K) / 255 without a colour
+    profile, and reduced to its upper 8 bits; LAB gives its L channel. Grey or luma of
+    more than 8 bits is scaled linearly from its own 0.5..99.5 percentiles to 0..255
+    (`decoded.usual_ends`).
     For DICOM see `dicom.decode`.
 
     Raises:
@@ -119,9 +119,8 @@ def _picture(content: bytes) -> Decoded:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
             _check_decoder(image, content)
-            _load(image)
-            grey = _upright(_to_grey(image), image)
-            return Decoded(grey, image.format or "", image.mode)
+            grey = _to_grey(image, content)
+            return Decoded(_upright(grey, image), image.format or "", image.mode)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -165,8 +164,9 @@ def _check_decoder(image: ImageFile.ImageFile, content: bytes) -> None:
 def _load(image: ImageFile.ImageFile) -> None:
     """Decode the pixels; Pillow also turns a TIFF upright here."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        if tiff.pixel_type(image.tag_v2) == (8, 2):
-            raise tiff.unsupported(image.tag_v2)  # Pillow would read it as unsigned
+        deep_planes = tiff.has_deep_planes(image.tag_v2)
+        if tiff.pixel_type(image.tag_v2) == (8, 2) or deep_planes:
+            raise tiff.unsupported(image.tag_v2)  # Pillow would read other levels
         # Keeps Pillow from reading EXIF and XMP, which are unused and may be damaged.
         image.is_animated = True
         if not isinstance(image.info.get("xmp"), bytes):
@@ -174,7 +174,12 @@ def _load(image: ImageFile.ImageFile) -> None:
     image.load()
 
 
-def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _to_grey(image: ImageFile.ImageFile, content: bytes) -> npt.NDArray[np.uint8]:
+    """Decode the pixels to grey levels; `image` is then loaded, and upright if TIFF."""
+    raw = deep_colour.raw_mode(image)
+    if raw:
+        return _deep_luma(image, raw, content)
+    _load(image)
     if image.mode[0] in "IF":
         return _deep_to_grey(image)
     if image.mode == "LAB":
@@ -182,9 +187,24 @@ def _to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, rgba)
+        composed = Image.alpha_composite(black, rgba)
+        return np.asarray(composed.convert("RGB").convert("L"))
     # Via RGB, because Pillow cannot convert CMYK or a palette with alpha directly.
     return np.asarray(image.convert("RGB").convert("L"))
+
+
+def _deep_luma(
+    image: ImageFile.ImageFile, raw: str, content: bytes
+) -> npt.NDArray[np.uint8]:
+    """Decode 16-bit colour in full depth, where `image` has passed all limits."""
+    halves = []
+    for i, mode in enumerate(deep_colour.raw_modes(raw)):
+        half = Image.open(io.BytesIO(content), formats=FORMATS) if i else image
+        half.tile = [deep_colour.with_raw_mode(tile, mode) for tile in half.tile]
+        _load(half)
+        halves.append(np.asarray(half))
+    transparent = image.info.get("transparency")
+    return scale_to_8_bits(deep_colour.luma(halves, raw, transparent))
 
 
 def _deep_to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from PIL import TiffImagePlugin
 from brain_mri.imaging.decoded import MAX_PIXELS, MAX_TIFF_VALUES, ImageError
 
 SUBFILE, OLD_SUBFILE, WIDTH, BITS, PHOTOMETRIC = 254, 255, 256, 258, 262
-TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 322, 323, 339
+PLANES, TILE_WIDTH, TILE_LENGTH, SAMPLE_FORMAT = 284, 322, 323, 339
 THUMBNAIL = 513  # EXIF: an embedded JPEG file
 REDUCED, MASK, OLD_REDUCED = 1, 4, 2  # values of SUBFILE and OLD_SUBFILE
 BYTES = (1, 2, 7)  # types of one byte a value, which Pillow reads in one piece
@@ -59,11 +59,17 @@ def pixel_type(tags: Mapping[int, Any]) -> tuple[int, int]:
     return tags.get(BITS, (1,))[0], tags.get(SAMPLE_FORMAT, (1,))[0]
 
 
+def has_deep_planes(tags: Mapping[int, Any]) -> bool:
+    """Tell whether each colour of 16 bits lies by itself; Pillow reads 8 bits then."""
+    return tags.get(PLANES) == 2 and pixel_type(tags)[0] == 16
+
+
 def unsupported(tags: Mapping[int, Any]) -> ImageError:
     """Return the error for a pixel type that Pillow cannot read."""
     bits, form = pixel_type(tags)
     words = [f"{bits} bits", SAMPLE_FORMATS.get(form, "of another kind")]
     words += ["white is zero"] * (tags.get(PHOTOMETRIC) == 0)
+    words += ["colours apart"] * (tags.get(PLANES) == 2)
     return ImageError(
         f"TIFF of a pixel type that is not supported ({', '.join(words)})"
     )
