@@ -32,10 +32,11 @@ from pydicom.uid import (
 
 from brain_mri.dataset import auditing
 from brain_mri.files.values import read as read_values
-from brain_mri.imaging import decoding, dicom
+from brain_mri.imaging import decoding, dicom, functional_groups
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
 from brain_mri.imaging.dicom import is_placeholder
+from brain_mri.imaging.dicom_files import completed
 from brain_mri.phantoms import phantom_file
 
 RAMP = np.tile(np.arange(48, dtype=np.uint16) * 50, (40, 1))  # 0..2350
@@ -304,7 +305,7 @@ FRAMES = pydicom.encaps.encapsulate([b"\xff" * 200])
     [
         (
             damaged.dicom(RAMP, pixel_data=RAMP.tobytes() * 30, NumberOfFrames=30),
-            "DICOM of 30 frames; expected one image a file",
+            "^DICOM of 30 frames, a volume: brain-mri add makes images of its slices$",
         ),
         (damaged.dicom(RAMP, PixelData=None), "DICOM without an image"),
         (damaged.dicom(RAMP, Columns=None), "DICOM without Columns"),
@@ -355,6 +356,111 @@ def test_each_refusal_is_in_words(put, content, reason):
 def test_compressed_dicom_is_bounded_in_bytes(put):
     content = damaged.compressed(RAMP, RLELossless) + bytes(8_000_000)
     with pytest.raises(ImageError, match=r"compressed DICOM of 8,00\d,\d+ bytes, more"):
+        decode(put(content))
+
+
+def test_a_file_without_preamble_is_read_by_what_it_begins_with(put):
+    """With the file meta group, and without it, both ways of writing an element."""
+    whole = damaged.dicom(RAMP, ImageType=["ORIGINAL", "PRIMARY"], SOPClassUID="1.2",
+                          PatientID="P1")  # fmt: skip
+    expected = decode(put(whole))
+    assert whole[132:136] == b"\2\0\0\0"
+    found = [whole[132:]]
+    for syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
+        data = pydicom.dcmread(io.BytesIO(whole))
+        stream = io.BytesIO()
+        pydicom.dcmwrite(
+            stream,
+            Dataset(dict(data.items())),
+            implicit_vr=syntax.is_implicit_VR,
+            little_endian=True,
+        )
+        found.append(stream.getvalue())
+        assert found[-1].startswith(b"\x08\0\x08\0")
+    for content in found:
+        decoded = decode(put(content))
+        np.testing.assert_array_equal(decoded.grey, expected.grey)
+        assert (decoded.format, decoded.patient) == ("DICOM", expected.patient)
+    with pytest.raises(ImageError, match="^DICOM without an image$"):
+        decode(put(found[1][:60]))
+
+
+def test_no_picture_is_taken_for_dicom():
+    for name, content in (damaged.good() | damaged.damaged()).items():
+        expected = name.startswith("dicom") or "-dicom" in name
+        if "signature-dicom" not in name and "cut-dicom-header" not in name:
+            assert (completed(content) is not None) == expected, name
+    assert completed(b"") is None
+    assert completed(b"\x08\0" * 600) is None  # the same tag again and again
+
+
+WINDOW = {"WindowCenter": 1000, "WindowWidth": 501}
+RESCALED = {"RescaleSlope": 2, "RescaleIntercept": -500}
+
+
+def items(**elements):
+    """Return a sequence of one item."""
+    item = Dataset()
+    for name, value in elements.items():
+        setattr(item, name, value)
+    return [item]
+
+
+def groups(window, scale, **elements):
+    """Return a sequence of one functional group; an empty macro is left out."""
+    macros = {"FrameVOILUTSequence": window, "PixelValueTransformationSequence": scale}
+    return items(
+        **{name: items(**inner) for name, inner in macros.items() if inner}, **elements
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [functional_groups.PER_FRAME, functional_groups.SHARED]
+)
+@pytest.mark.parametrize("top", [{}, {"WindowCenter": 3, "WindowWidth": 9}])
+def test_functional_groups_count_as_elements_of_the_file_do(put, name, top):
+    expected = decode(put(damaged.dicom(RAMP, **WINDOW, **RESCALED))).grey
+    enhanced = damaged.dicom(RAMP, **{name: groups(WINDOW, RESCALED)}, **top)
+    np.testing.assert_array_equal(decode(put(enhanced)).grey, expected)
+
+
+def test_the_frames_own_group_is_before_the_shared_and_the_file_fills_in(put):
+    expected = decode(put(damaged.dicom(RAMP, **WINDOW, **RESCALED))).grey
+    wrong = {"WindowCenter": 3, "WindowWidth": 9, "VOILUTFunction": "SIGMOID"}
+    enhanced = damaged.dicom(
+        RAMP,
+        PerFrameFunctionalGroupsSequence=groups(WINDOW, {}),
+        SharedFunctionalGroupsSequence=groups(wrong, RESCALED),
+        RescaleSlope=7,
+        RescaleIntercept=7,
+        VOILUTFunction="SIGMOID",
+    )
+    np.testing.assert_array_equal(decode(put(enhanced)).grey, expected)
+    half = {"WindowCenter": 3, "WindowWidth": ""}
+    enhanced = damaged.dicom(
+        RAMP,
+        PerFrameFunctionalGroupsSequence=groups(half, {}),
+        **WINDOW,
+        **RESCALED,
+    )
+    np.testing.assert_array_equal(decode(put(enhanced)).grey, expected)
+
+
+def test_nothing_else_of_a_functional_group_is_kept(put, monkeypatch):
+    read = []
+    monkeypatch.setattr(dicom, "_patient", lambda data: read.append(data) or "")
+    group = groups(WINDOW, RESCALED, **SECRETS)
+    group[0].FrameVOILUTSequence[0].PatientName = SECRETS["PatientName"]
+    decode(put(damaged.dicom(RAMP, PerFrameFunctionalGroupsSequence=group)))
+    (data,) = read
+    assert SECRETS["PatientName"] not in str(data)
+    assert functional_groups.PER_FRAME not in data
+
+
+def test_items_of_sequences_are_bounded(put):
+    shared = [Dataset() for _ in range(100_001)]
+    content = damaged.dicom(RAMP, SharedFunctionalGroupsSequence=shared)
+    with pytest.raises(ImageError, match="^DICOM of more than 100,000 items$"):
         decode(put(content))
 
 

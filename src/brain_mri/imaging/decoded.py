@@ -21,6 +21,8 @@ MAX_PNM_HEADER = 1000  # bytes; Pillow reads one at a time
 MAX_PNM_COMMENTS = 100  # in text pixels; at each, Pillow copies the rest of the data
 MAX_TIFF_VALUES = 100_000  # tags, or values of one tag; Pillow makes an object of each
 
+A_VOLUME = "a volume: brain-mri add makes images of its slices"  # of a refusal
+
 USUAL = (0.5, 99.5)  # percentiles that become black and white (see `usual_ends`)
 BLOCK = 1 << 18  # pixels processed in float64 at a time
 

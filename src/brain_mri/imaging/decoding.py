@@ -21,7 +21,7 @@ from PIL import (
 )
 
 from brain_mri.errors import InputError
-from brain_mri.imaging import deep_colour, tiff
+from brain_mri.imaging import deep_colour, dicom_files, tiff
 from brain_mri.imaging.decoded import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -72,9 +72,8 @@ def decode(path: Path) -> Decoded:
     """
     content = _read(path)
     try:
-        # DICOM PS3.10, 7.1: the prefix follows a preamble that may look like TIFF
-        is_dicom = content[128:132] == b"DICM"
-        decoded = _dicom(content) if is_dicom else _picture(content)
+        file = dicom_files.completed(content)
+        decoded = _picture(content) if file is None else _dicom(file)
     except MemoryError:
         raise InputError(
             f"{path}: not enough memory to decode it; an image needs 1 GB at most"

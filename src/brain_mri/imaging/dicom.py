@@ -26,7 +26,9 @@ from pydicom.pixels.processing import (
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGTransferSyntaxes
 
+from brain_mri.imaging import functional_groups
 from brain_mri.imaging.decoded import (
+    A_VOLUME,
     MAX_SLOW_BYTES,
     Decoded,
     ImageError,
@@ -36,6 +38,7 @@ from brain_mri.imaging.decoded import (
     scale_to_8_bits,
     usual_ends,
 )
+from brain_mri.imaging.functional_groups import PER_FRAME, PIXELS, SHARED
 
 NEEDED = (
     "Rows",
@@ -46,7 +49,6 @@ NEEDED = (
     "BitsStored",
     "PixelRepresentation",
 )
-PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Both elements of a pair are ignored if one of them is empty or missing.
 PAIRS = (("WindowCenter", "WindowWidth"), ("RescaleSlope", "RescaleIntercept"))
 TABLES = ("ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction")
@@ -66,9 +68,14 @@ READ = [
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
     "PatientID",
+    PER_FRAME,
+    SHARED,
 ]
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+
+ITEM = b"\xfe\xff\x00\xe0"  # the tag that begins an item, little endian
+MAX_ITEMS = 100_000
 
 Function = Callable[[npt.NDArray], npt.NDArray]  # pixelwise
 
@@ -92,6 +99,10 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 def decode(content: bytes) -> Decoded:
     """Decode a DICOM file of one frame to grey levels.
+
+    Window, rescale slope and intercept of the frame's functional group count before
+    those shared by all frames, and these before those of the file. The functional
+    groups are left out as soon as they are read.
 
     Stored values go through the modality table or rescale slope and intercept, then
     through the first VOI table or window. The output range of that table or window is
@@ -129,10 +140,24 @@ def is_placeholder(identifier: str) -> bool:
 def _decode(content: bytes) -> Decoded:
     _check_syntax(content)
     data = dcmread(io.BytesIO(content), specific_tags=READ)
-    _check(data)
+    groups = functional_groups.take(data)
+    frames = _check(data)
+    if frames != 1:
+        raise ImageError(f"DICOM of {frames} frames, {A_VOLUME}")
     colour_space = str(data.PhotometricInterpretation)
-    grey = _monochrome(data) if colour_space in MONOCHROME else _luma(data)
+    to_grey = _monochrome if colour_space in MONOCHROME else _luma
+    grey = to_grey(_pixels(data), _settings(data, groups, 0))
     return Decoded(grey, "DICOM", colour_space, _patient(data))
+
+
+def _settings(data: Dataset, groups: functional_groups.Groups, frame: int) -> Dataset:
+    """Return the elements for a frame, without pairs of which one is missing."""
+    settings = groups.settings(data, frame)
+    for pair in PAIRS:
+        if any(settings.get(name) in (None, "") for name in pair):
+            for name in pair:
+                settings.pop(name, None)
+    return settings
 
 
 def _check_syntax(content: bytes) -> None:
@@ -159,27 +184,24 @@ def _check_syntax(content: bytes) -> None:
         )
     if syntax in JPEGTransferSyntaxes:
         check_scans(content)
+    # pydicom makes an object of each item of a sequence
+    if max(content.count(ITEM), content.count(ITEM[1::-1] + ITEM[:1:-1])) > MAX_ITEMS:
+        raise ImageError(f"DICOM of more than {MAX_ITEMS:,} items")
 
 
-def _check(data: Dataset) -> None:
-    """Check the header before any pixel is decoded."""
+def _check(data: Dataset) -> int:
+    """Check the header before any pixel is decoded; return the number of frames."""
     if not any(name in data for name in PIXELS):
         raise ImageError("DICOM without an image")
     for name in NEEDED:
         # floating-point pixels need only the first five
         if data.get(name) is None and ("PixelData" in data or name in NEEDED[:5]):
             raise ImageError(f"DICOM without {name}")
-    frames = int(data.get("NumberOfFrames") or 1)
-    if frames != 1:
-        raise ImageError(f"DICOM of {frames} frames; expected one image a file")
     check_size(int(data.Columns), int(data.Rows))
     _check_bits(data)
     if str(data.PhotometricInterpretation) not in MONOCHROME + COLOUR:
         raise ImageError("DICOM in a colour space that is not known")
-    for pair in PAIRS:
-        if any(data.get(name) in (None, "") for name in pair):
-            for name in pair:
-                data.pop(name, None)
+    return int(data.get("NumberOfFrames") or 1)
 
 
 def _check_bits(data: Dataset) -> None:
@@ -205,8 +227,7 @@ def _pixels(data: Dataset) -> npt.NDArray:
     return pixels
 
 
-def _monochrome(data: Dataset) -> npt.NDArray[np.uint8]:
-    pixels = _pixels(data)
+def _monochrome(pixels: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
     if pixels.ndim != 2:
         raise ImageError("DICOM in grey with several samples a pixel")
     try:
@@ -292,8 +313,8 @@ def _inner_ends(
     return usual_ends(inner) if inner.size else None
 
 
-def _luma(data: Dataset) -> npt.NDArray[np.uint8]:
-    colours, bits = _pixels(data), int(data.BitsStored)
+def _luma(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
+    bits = int(data.BitsStored)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         bits = int(data.RedPaletteColorLookupTableDescriptor[2])
         colours = apply_color_lut(colours, data)
