@@ -448,7 +448,7 @@ def test_the_frames_own_group_is_before_the_shared_and_the_file_fills_in(put):
 
 def test_nothing_else_of_a_functional_group_is_kept(put, monkeypatch):
     read = []
-    monkeypatch.setattr(dicom, "_patient", lambda data: read.append(data) or "")
+    monkeypatch.setattr(dicom, "patient", lambda data: read.append(data) or "")
     group = groups(WINDOW, RESCALED, **SECRETS)
     group[0].FrameVOILUTSequence[0].PatientName = SECRETS["PatientName"]
     decode(put(damaged.dicom(RAMP, PerFrameFunctionalGroupsSequence=group)))
@@ -736,7 +736,7 @@ def test_no_identifier_is_in_any_output(walked):
 
 def test_only_named_elements_are_read(put, monkeypatch):
     read = []
-    monkeypatch.setattr(dicom, "_patient", lambda data: read.append(data) or "")
+    monkeypatch.setattr(dicom, "patient", lambda data: read.append(data) or "")
     decode(put(damaged.dicom(RAMP, WindowCenter=9, WindowWidth=9, **SECRETS)))
     names = {element.keyword for data in read for element in data}
     assert names & set(SECRETS) == {"PatientID"}

@@ -26,6 +26,8 @@ A_VOLUME = "a volume: brain-mri add makes images of its slices"  # of a refusal
 USUAL = (0.5, 99.5)  # percentiles that become black and white (see `usual_ends`)
 BLOCK = 1 << 18  # pixels processed in float64 at a time
 
+Ends = tuple[float, float]  # the levels that become black and white
+
 
 class ImageError(InputError):
     """Report a file that is not a usable image; the message is the reason."""
@@ -67,7 +69,7 @@ def check_scans(jpeg: bytes) -> None:
         raise ImageError(f"JPEG of more than {MAX_SCANS} scans")
 
 
-def usual_ends(levels: npt.NDArray) -> tuple[float, float]:
+def usual_ends(levels: npt.NDArray) -> Ends:
     """Return the 0.5 and 99.5 percentiles of levels of any shape, as black and white.
 
     One hot pixel would move the maximum and flatten the contrast of all others. If the
@@ -83,7 +85,7 @@ def usual_ends(levels: npt.NDArray) -> tuple[float, float]:
 
 
 def scale_to_8_bits(
-    levels: npt.NDArray, ends: tuple[float, float] | None = None
+    levels: npt.NDArray, ends: Ends | None = None
 ) -> npt.NDArray[np.uint8]:
     """Scale levels of any depth, (height, width), linearly from `ends` to 0..255.
 

@@ -7,6 +7,7 @@ import logging
 import re
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from PIL import (
 )
 
 from brain_mri.errors import InputError
-from brain_mri.imaging import deep_colour, dicom_files, tiff
+from brain_mri.imaging import deep_colour, dicom_files, nifti, tiff
 from brain_mri.imaging.decoded import (
+    A_VOLUME,
     MAX_BYTES,
     MAX_PIXELS,
     MAX_PNM_COMMENTS,
@@ -62,18 +64,20 @@ def decode(path: Path) -> Decoded:
     profile, and reduced to its upper 8 bits; LAB gives its L channel. Grey or luma of
     more than 8 bits is scaled linearly from its own 0.5..99.5 percentiles to 0..255
     (`decoded.usual_ends`).
-    For DICOM see `dicom.decode`.
+    For DICOM see `dicom.decode`, for volumes `volumes.read`.
 
     Raises:
         ImageError: The file is empty, damaged, not an image, a TIFF of several images,
-            beyond a limit in `decoded`, of one flat grey level, or DICOM while pydicom
-            is not installed.
+            beyond a limit in `decoded`, of one flat grey level, a volume, or DICOM
+            while pydicom is not installed.
         InputError: There is not enough memory.
     """
-    content = _read(path)
+    content = read_bytes(path)
+    if nifti.is_nifti(content):
+        raise ImageError(f"NIfTI, {A_VOLUME}")
     try:
         file = dicom_files.completed(content)
-        decoded = _picture(content) if file is None else _dicom(file)
+        decoded = _picture(content) if file is None else dicom_module().decode(file)
     except MemoryError:
         raise InputError(
             f"{path}: not enough memory to decode it; an image needs 1 GB at most"
@@ -84,7 +88,12 @@ def decode(path: Path) -> Decoded:
     return decoded
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read a file of at most 200 million bytes.
+
+    Raises:
+        ImageError: the file is larger, empty, not a regular file, or cannot be read.
+    """
     # Read whole, so that a length in a damaged header cannot allocate memory.
     try:
         size = path.stat().st_size
@@ -100,15 +109,20 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _dicom(content: bytes) -> Decoded:
+def dicom_module() -> ModuleType:
+    """Return the module `dicom`, which needs pydicom.
+
+    Raises:
+        ImageError: pydicom, which is optional, is not installed.
+    """
     try:
-        from brain_mri.imaging import dicom  # needs pydicom, which is optional
+        from brain_mri.imaging import dicom
     except ModuleNotFoundError:
         raise ImageError(
             "DICOM, which needs pydicom: pip install -e '.[dicom]', "
             "then dvc repro -f audit"  # without -f, DVC would skip the audit
         ) from None
-    return dicom.decode(content)
+    return dicom
 
 
 def _picture(content: bytes) -> Decoded:

@@ -11,6 +11,7 @@ import re
 import secrets
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ from brain_mri.imaging.decoded import (
     A_VOLUME,
     MAX_SLOW_BYTES,
     Decoded,
+    Ends,
     ImageError,
     apply_by_rows,
     check_scans,
@@ -38,7 +40,7 @@ from brain_mri.imaging.decoded import (
     scale_to_8_bits,
     usual_ends,
 )
-from brain_mri.imaging.functional_groups import PER_FRAME, PIXELS, SHARED
+from brain_mri.imaging.functional_groups import PER_FRAME, PIXELS, SHARED, Groups
 
 NEEDED = (
     "Rows",
@@ -77,6 +79,7 @@ COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLO
 ITEM = b"\xfe\xff\x00\xe0"  # the tag that begins an item, little endian
 MAX_ITEMS = 100_000
 
+Read = TypeVar("Read")
 Function = Callable[[npt.NDArray], npt.NDArray]  # pixelwise
 
 # Placeholders for an identifier, in lower case, without spaces and punctuation: a word
@@ -119,11 +122,16 @@ def decode(content: bytes) -> Decoded:
 
     Source: DICOM PS3.3, C.11.1, C.11.2 and C.7.6.3, as pydicom implements it.
     """
+    return guarded(lambda: _decode(content))
+
+
+def guarded(read: Callable[[], Read]) -> Read:
+    """Return what `read` returns; pydicom may raise anything on a damaged file."""
     try:
-        return _decode(content)
+        return read()
     except (ImageError, MemoryError):
         raise
-    except Exception:  # pydicom may raise anything on a damaged file
+    except Exception:
         raise ImageError("damaged DICOM file") from None
 
 
@@ -137,27 +145,41 @@ def is_placeholder(identifier: str) -> bool:
     return re.fullmatch(PLACEHOLDER, plain) is not None
 
 
-def _decode(content: bytes) -> Decoded:
+class Opened(NamedTuple):
+    """Hold the elements in `READ`, the frames' own window and rescaling, the frames."""
+
+    data: Dataset
+    groups: Groups
+    frames: int
+
+
+def opened(content: bytes) -> Opened:
+    """Read and check the header before any pixel is decoded."""
     _check_syntax(content)
     data = dcmread(io.BytesIO(content), specific_tags=READ)
     groups = functional_groups.take(data)
-    frames = _check(data)
+    _check(data)
+    return Opened(data, groups, int(data.get("NumberOfFrames") or 1))
+
+
+def _decode(content: bytes) -> Decoded:
+    data, groups, frames = opened(content)
     if frames != 1:
         raise ImageError(f"DICOM of {frames} frames, {A_VOLUME}")
     colour_space = str(data.PhotometricInterpretation)
-    to_grey = _monochrome if colour_space in MONOCHROME else _luma
-    grey = to_grey(_pixels(data), _settings(data, groups, 0))
-    return Decoded(grey, "DICOM", colour_space, _patient(data))
+    to_grey = monochrome if colour_space in MONOCHROME else _luma
+    grey = to_grey(_pixels(data), settings(data, groups, 0))
+    return Decoded(grey, "DICOM", colour_space, patient(data))
 
 
-def _settings(data: Dataset, groups: functional_groups.Groups, frame: int) -> Dataset:
+def settings(data: Dataset, groups: Groups, frame: int) -> Dataset:
     """Return the elements for a frame, without pairs of which one is missing."""
-    settings = groups.settings(data, frame)
+    found = groups.settings(data, frame)
     for pair in PAIRS:
-        if any(settings.get(name) in (None, "") for name in pair):
+        if any(found.get(name) in (None, "") for name in pair):
             for name in pair:
-                settings.pop(name, None)
-    return settings
+                found.pop(name, None)
+    return found
 
 
 def _check_syntax(content: bytes) -> None:
@@ -189,8 +211,7 @@ def _check_syntax(content: bytes) -> None:
         raise ImageError(f"DICOM of more than {MAX_ITEMS:,} items")
 
 
-def _check(data: Dataset) -> int:
-    """Check the header before any pixel is decoded; return the number of frames."""
+def _check(data: Dataset) -> None:
     if not any(name in data for name in PIXELS):
         raise ImageError("DICOM without an image")
     for name in NEEDED:
@@ -201,7 +222,6 @@ def _check(data: Dataset) -> int:
     _check_bits(data)
     if str(data.PhotometricInterpretation) not in MONOCHROME + COLOUR:
         raise ImageError("DICOM in a colour space that is not known")
-    return int(data.get("NumberOfFrames") or 1)
 
 
 def _check_bits(data: Dataset) -> None:
@@ -227,19 +247,46 @@ def _pixels(data: Dataset) -> npt.NDArray:
     return pixels
 
 
-def _monochrome(pixels: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
+def monochrome(
+    pixels: npt.NDArray, data: Dataset, usual: Ends | None = None
+) -> npt.NDArray[np.uint8]:
+    """Return the grey levels of a frame's stored values, (height, width).
+
+    Args:
+        pixels: stored values, (height, width).
+        data: the frame's `settings`.
+        usual: black and white of a frame without a window or table; None takes those of
+            its pixels other than padding.
+
+    Raises:
+        ImageError: the pixels are not grey, or the window or a table is damaged.
+    """
     if pixels.ndim != 2:
         raise ImageError("DICOM in grey with several samples a pixel")
     try:
         rescale, (window, ends) = _rescaling(data), _windowing(data)
         levels = apply_by_rows(lambda part: window(rescale(part)), pixels, np.float32)
-        ends = ends or _inner_ends(pixels, levels, data)
+        ends = ends or usual or _inner_ends(pixels, levels, data)
     except MemoryError:
         raise
     except Exception:
         raise ImageError("DICOM with a window or a table that is damaged") from None
     grey = scale_to_8_bits(levels, ends)
     return 255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey
+
+
+def rescaled(pixels: npt.NDArray, data: Dataset) -> npt.NDArray[np.float32]:
+    """Return the levels of a frame before its window, (height, width).
+
+    Raises:
+        ImageError: the table is damaged.
+    """
+    try:
+        return apply_by_rows(_rescaling(data), pixels, np.float32)
+    except MemoryError:
+        raise
+    except Exception:
+        raise ImageError("DICOM with a window or a table that is damaged") from None
 
 
 def _rescaling(data: Dataset) -> Function:
@@ -249,7 +296,7 @@ def _rescaling(data: Dataset) -> Function:
     return lambda pixels: apply_modality_lut(pixels, data)
 
 
-def _windowing(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
+def _windowing(data: Dataset) -> tuple[Function, Ends | None]:
     """Return the VOI transform and the ends of its output range.
 
     The transform is the first VOI table if complete, else the window, else none.
@@ -268,7 +315,7 @@ def _windowing(data: Dataset) -> tuple[Function, tuple[float, float] | None]:
     return window, (low, high)
 
 
-def _table(item: Dataset, data: Dataset) -> tuple[Function, tuple[float, float]]:
+def _table(item: Dataset, data: Dataset) -> tuple[Function, Ends]:
     """Return a table as a function of levels, and the range of its stated bits.
 
     pydicom's own look-up is not used, because its indices have the type of the entries
@@ -298,19 +345,22 @@ def _entries(item: Dataset, data: Dataset) -> npt.NDArray:
     return np.frombuffer(item.LUTData, f"{order}u2")
 
 
-def _inner_ends(
-    pixels: npt.NDArray, levels: npt.NDArray, data: Dataset
-) -> tuple[float, float] | None:
-    """Return the `usual_ends` of the pixels other than padding, None without padding.
+def _inner_ends(pixels: npt.NDArray, levels: npt.NDArray, data: Dataset) -> Ends | None:
+    """Return the `usual_ends` of the pixels other than padding, None if all count."""
+    inner = levels[~is_padding(pixels, data)]
+    return usual_ends(inner) if 0 < inner.size < levels.size else None
+
+
+def is_padding(pixels: npt.NDArray, data: Dataset) -> npt.NDArray[np.bool_]:
+    """Tell which stored values are padding, of the same shape.
 
     Padding is a stored value, or a range including both ends: DICOM PS3.3, C.7.5.1.1.2.
     """
     first = data.get("PixelPaddingValue")
     if first is None:
-        return None
+        return np.zeros(pixels.shape, bool)
     low, high = sorted((first, data.get("PixelPaddingRangeLimit", first)))
-    inner = levels[(pixels < low) | (pixels > high)]
-    return usual_ends(inner) if inner.size else None
+    return (pixels >= low) & (pixels <= high)
 
 
 def _luma(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
@@ -324,7 +374,8 @@ def _luma(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.fromarray(upper).convert("L"))
 
 
-def _patient(data: Dataset) -> str:
+def patient(data: Dataset) -> str:
+    """Return the patient as in `Decoded`."""
     identifier = str(data.get("PatientID") or "").strip(" \0")
     if is_placeholder(identifier):
         return ""
