@@ -115,7 +115,7 @@ def large(kind):
     """Return a file of 25 million pixels, nearly all of them black."""
     side = 5000
     grey = np.zeros((side, side), np.uint8)
-    grey[0, 0] = 200
+    grey[0, :2] = 200, 100
     if kind == "dicom":
         window = {"WindowCenter": 500, "WindowWidth": 900}
         scale = {"RescaleSlope": 2, "RescaleIntercept": -5}

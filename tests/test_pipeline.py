@@ -438,6 +438,7 @@ def test_a_crop_of_one_grey_level_is_flagged_and_used(clean, tmp_path):
     shutil.copytree(clean / "data" / "phantom", dataset)
     blank = np.zeros((512, 512), np.uint8)
     blank[100:110, 50] = 1
+    blank[100, 51] = 2  # two levels alone are a mask
     png.write_png(dataset / "no" / "blank.png", blank)
     corner = next((dataset / "yes").iterdir()).name
     (tmp_path / "blank.csv").write_text(f"file,box\nyes/{corner},0 0 1 1\n")

@@ -13,9 +13,10 @@ from brain_mri.imaging.decoding import decode
 
 
 def head() -> npt.NDArray[np.uint8]:
-    """Draw a bright rectangle in a black frame."""
+    """Draw a bright rectangle in a black frame; two levels alone are a mask."""
     grey = np.zeros((256, 256), np.uint8)
     grey[40:240, 60:160] = 120
+    grey[0, 0] = 1
     return grey
 
 

@@ -1,16 +1,21 @@
+import io
 import os
 import struct
 import subprocess
 import sys
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import damaged
+import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.io
 from PIL import Image
 
 from brain_mri.errors import InputError
@@ -89,11 +94,13 @@ def test_alpha_is_composited_over_black(tmp_path: Path, mode: str) -> None:
 
 
 def test_transparent_palette_entry_is_black(tmp_path: Path) -> None:
-    image = Image.fromarray(np.repeat([[0, 1]], 16, axis=0).repeat(8, 1).astype("u1"))
+    image = Image.fromarray(
+        np.repeat([[0, 1, 2]], 16, axis=0).repeat(8, 1).astype("u1")
+    )
     image = image.convert("L").convert("P")
-    image.putpalette([255, 255, 255, 100, 100, 100])
+    image.putpalette([255, 255, 255, 100, 100, 100, 50, 50, 50])
     grey = decode(save(tmp_path / "a.png", image, transparency=0)).grey
-    assert grey[0, [0, 8]].tolist() == [0, 100]
+    assert grey[0, [0, 8, 16]].tolist() == [0, 100, 50]
 
 
 def test_half_alpha_halves_the_grey(tmp_path: Path) -> None:
@@ -162,7 +169,10 @@ def cut_jpeg(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "empty file"),
         (lambda path: path.write_text("an image, honestly"), "not an image"),
         (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not an image"),
-        (lambda path: path.write_bytes(b"PK\3\4" + bytes(2000)), "not an image"),
+        (
+            lambda path: Image.fromarray(RAMP > 99).save(path, format="PNG"),
+            "^two grey levels, as in a mask; expected a scan$",
+        ),
         (cut_png, "damaged image: .*truncated"),
         (cut_jpeg, "damaged image: .*truncated"),
         (
@@ -193,10 +203,94 @@ def test_decode_says_why_it_rejects(
     assert "\n" not in str(caught.value)
 
 
+def archived(kind: str) -> bytes:
+    """Return an archive of one picture, as the standard library writes it."""
+    stream = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("a.png", bytes(900))
+    else:
+        with tarfile.open(fileobj=stream, mode=kind) as archive:
+            member = tarfile.TarInfo("a.png")
+            member.size = 900
+            archive.addfile(member, io.BytesIO(bytes(900)))
+    return stream.getvalue()
+
+
+def written(write: Callable[[io.BytesIO], object]) -> bytes:
+    stream = io.BytesIO()
+    write(stream)
+    return stream.getvalue()
+
+
+def hdf5(userblock: int) -> bytes:
+    """Return an HDF5 file; MATLAB 7.3 writes its own header into a block before it."""
+    stream = io.BytesIO()
+    with h5py.File(stream, "w", userblock_size=userblock) as file:
+        file["image"] = RAMP
+    return stream.getvalue()
+
+
+MATLAB = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512)
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (POINTER, "a Git LFS pointer and not the image: git lfs pull"),
+        (archived("zip"), "a ZIP archive: unpack it first"),
+        (
+            written(lambda stream: np.savez(stream, image=RAMP)),
+            "a ZIP archive: unpack it first",
+        ),
+        (archived("w"), "a tar archive: unpack it first"),
+        (archived("w:gz"), "a gzip file: unpack it first"),
+        (archived("w:bz2"), "a bzip2 file: unpack it first"),
+        (archived("w:xz"), "an xz file: unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(90), "a 7z archive: unpack it first"),
+        (b"Rar!\x1a\x07\0" + bytes(90), "a RAR archive: unpack it first"),
+        (
+            written(lambda stream: scipy.io.savemat(stream, {"image": RAMP})),
+            "a MATLAB file: export each slice as PNG",
+        ),
+        (MATLAB + hdf5(512)[512:], "a MATLAB file: export each slice as PNG"),
+        (hdf5(0), "an HDF5 file: export each slice as PNG"),
+        (hdf5(512), "an HDF5 file: export each slice as PNG"),
+        (
+            written(lambda stream: np.save(stream, RAMP)),
+            "a NumPy array: export each slice as PNG",
+        ),
+        (
+            b"\0\0\0\x18ftypheic" + bytes(90),
+            "a HEIC image: convert it to PNG or JPEG",
+        ),
+        (
+            b"\0\0\0\x18ftypavif" + bytes(90),
+            "an AVIF image: convert it to PNG or JPEG",
+        ),
+        (b"NRRD0004\ntype: short\n", "an NRRD volume: convert it to NIfTI"),
+        (
+            b"ObjectType = Image\nNDims = 3\n",
+            "a MetaImage volume: convert it to NIfTI",
+        ),
+        (b"%PDF-1.7\n" + bytes(90), "a PDF document: export each slice as PNG"),
+    ],
+)
+def test_other_files_are_named_with_the_way_to_an_image(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(ImageError) as caught:
+        decode(path)
+    assert str(caught.value) == reason
+
+
 def stated(path: Path, width: int, height: int) -> Path:
-    """Write a PGM file that is as large as it says, all black but a corner."""
+    """Write a PGM file that is as large as it says, all black but two pixels."""
     head = b"P5 %d %d 255\n" % (width, height)
-    path.write_bytes(head + b"\xff" + bytes(width * height - 1))
+    path.write_bytes(head + b"\xff\x7f" + bytes(width * height - 2))
     return path
 
 
@@ -580,12 +674,11 @@ def test_tiff_without_a_known_pixel_type_is_no_known_kind(tmp_path: Path) -> Non
             decode(path)
 
 
-def test_one_bit_a_pixel(tmp_path: Path) -> None:
+def test_one_bit_a_pixel_is_a_mask(tmp_path: Path) -> None:
     bits = Image.fromarray(RAMP > 100)
     for name in ("a.png", "a.bmp", "a.tif", "a.pbm"):
-        decoded = decode(save(tmp_path / name, bits))
-        assert decoded.mode == "1"
-        np.testing.assert_array_equal(decoded.grey, np.where(RAMP > 100, 255, 0))
+        with pytest.raises(ImageError, match="^two grey levels, as in a mask; "):
+            decode(save(tmp_path / name, bits))
 
 
 def test_cmyk_is_the_stated_rule(tmp_path: Path) -> None:
@@ -709,9 +802,9 @@ def test_odd_exif_harms_no_tiff(
 
 
 def test_deep_levels_far_apart_do_not_overflow(tmp_path: Path) -> None:
-    huge = np.where(RAMP > 100, np.float32(3e38), np.float32(-3e38))
+    huge = (RAMP.astype(np.float32) - 115) * np.float32(2.9e36)
     grey = decode(save(tmp_path / "a.tif", Image.fromarray(huge))).grey
-    np.testing.assert_array_equal(grey, np.where(RAMP > 100, 255, 0))
+    np.testing.assert_array_equal(grey, STEPS)
 
 
 def test_not_finite_pixels_are_rejected(tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def odd_picture(path, kind):
         grey = noise.integers(20, 24, (200, 200)).astype(np.uint8)
     elif kind == "specks":
         grey = np.where(noise.random((200, 200)) > 0.999, 255, 0).astype(np.uint8)
+        grey[0, 0] = 1  # two levels alone are a mask
     else:
         grey = decode(path.parent / "head.jpg").grey
         grey = np.pad(cv2.resize(grey, (400, 440)), ((60, 0), (0, 0)))

@@ -22,7 +22,7 @@ from PIL import (
 )
 
 from brain_mri.errors import InputError
-from brain_mri.imaging import deep_colour, dicom_files, nifti, tiff
+from brain_mri.imaging import deep_colour, dicom_files, nifti, signatures, tiff
 from brain_mri.imaging.decoded import (
     A_VOLUME,
     MAX_BYTES,
@@ -68,8 +68,8 @@ def decode(path: Path) -> Decoded:
 
     Raises:
         ImageError: The file is empty, damaged, not an image, a TIFF of several images,
-            beyond a limit in `decoded`, of one flat grey level, a volume, or DICOM
-            while pydicom is not installed.
+            beyond a limit in `decoded`, of fewer than three grey levels, a volume, or
+            DICOM while pydicom is not installed.
         InputError: There is not enough memory.
     """
     content = read_bytes(path)
@@ -82,10 +82,16 @@ def decode(path: Path) -> Decoded:
         raise InputError(
             f"{path}: not enough memory to decode it; an image needs 1 GB at most"
         ) from None
-    low, high = decoded.grey.min(), decoded.grey.max()
+    _check_levels(decoded.grey)
+    return decoded
+
+
+def _check_levels(grey: npt.NDArray[np.uint8]) -> None:
+    low, high = grey.min(), grey.max()
     if low == high:
         raise ImageError(f"one flat grey level ({low})")
-    return decoded
+    if ((grey == low) | (grey == high)).all():
+        raise ImageError("two grey levels, as in a mask; expected a scan")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -243,6 +249,10 @@ def _upright(grey: npt.NDArray[np.uint8], image: Image.Image) -> npt.NDArray[np.
 
 
 def _unidentified(content: bytes) -> ImageError:
+    """Return the error for a file that Pillow does not know."""
+    known = signatures.reason(content)
+    if known:
+        return ImageError(known)
     try:
         tiff.check_pixel_type(content)
     except ImageError as error:
