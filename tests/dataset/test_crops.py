@@ -98,6 +98,21 @@ def test_a_box_that_a_person_gave_is_the_one_that_is_cut(
     assert crop[24:, 16].max() == 0
 
 
+def test_false_colours_and_negatives_are_flagged(
+    tmp_path: Path, manifest: pd.DataFrame
+) -> None:
+    grey = np.where(head() == 1, 9, head()).astype(np.uint8)
+    colours = np.stack([grey, grey // 9, grey // 9], -1)
+    Image.fromarray(colours).save(tmp_path / "raw" / "yes/Y92.jpg", format="PNG")
+    Image.fromarray(255 - head()).save(tmp_path / "raw" / "yes/Y92.png")
+    flags = crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)["flags"]
+    assert flags[0] == ""
+    assert "false colours" in flags[1].split(";")
+    assert "bright background" not in flags[1]
+    assert "bright background" in flags[2].split(";")
+    assert "false colours" not in flags[2]
+
+
 def test_crop_all_is_deterministic(tmp_path: Path, manifest: pd.DataFrame) -> None:
     tables = [
         crop_all(tmp_path / "raw", manifest, tmp_path / out, 32) for out in ("a", "b")

@@ -192,6 +192,10 @@ def odd_picture(path, kind):
     elif kind == "specks":
         grey = np.where(noise.random((200, 200)) > 0.999, 255, 0).astype(np.uint8)
         grey[0, 0] = 1  # two levels alone are a mask
+    elif kind in ("negative", "coloured"):
+        grey = 255 - decode(path.parent / "head.jpg").grey
+        if kind == "coloured":
+            grey = np.stack([255 - grey, grey // 9, grey // 9], -1)
     else:
         grey = decode(path.parent / "head.jpg").grey
         grey = np.pad(cv2.resize(grey, (400, 440)), ((60, 0), (0, 0)))
@@ -206,6 +210,8 @@ def odd_picture(path, kind):
         ("blank", "nearly blank"),
         ("specks", "no head found"),
         ("written", "letters in the image"),
+        ("negative", "bright background"),
+        ("coloured", "false colours"),
     ],
 )
 def test_what_is_odd_is_noted(heads, tmp_path, kind, note):

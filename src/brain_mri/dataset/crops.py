@@ -10,7 +10,7 @@ import pandas as pd
 from brain_mri.errors import InputError, printable
 from brain_mri.files.names import CLASSES
 from brain_mri.files.png import write_png
-from brain_mri.imaging import lettering, outliers
+from brain_mri.imaging import lettering, oddities, outliers
 from brain_mri.imaging.cropping import corrected, crop_to_square, head_box
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
@@ -41,6 +41,8 @@ def crop_all(
     outlier_distance (see `outliers.distances`), flags (joined by `;`): those of
     `head_box`, and
         letters: the image contains writing.
+        false colours: most of the image is strongly coloured.
+        bright background: the image is a negative, or lies on a bright page.
         unlike the others: the outlier distance lies above the fence of all crops.
 
     Raises:
@@ -56,17 +58,22 @@ def crop_all(
     def crop_one(key: tuple[str, str, str, str]) -> dict[str, object]:
         image_id, label, file, corners = key
         try:
-            grey = decode(source / file).grey
+            decoded = decode(source / file)
         except ImageError as error:
             raise InputError(
                 f"{source / printable(file)}: accepted by the audit, but now {error}; "
                 "run the audit again"
             ) from None
+        grey = decoded.grey
         box = corrected(head_box(grey), corners)
         name = f"{label}/{crop_name(file, image_id)}"
         crop = crop_to_square(grey, box, image_size)
         write_png(out / name, crop)
-        letters = ("letters",) if lettering.has_letters(grey) else ()
+        flags = {
+            "letters": lettering.has_letters(grey),
+            "false colours": decoded.coloured,
+            "bright background": oddities.has_bright_background(grey),
+        }
         return {
             "image_id": image_id,
             "label": label,
@@ -76,7 +83,8 @@ def crop_all(
             "enlarged": box.shorter < image_size,
             "agreement": box.agreement,
             "outlier_distance": outliers.features(crop, box.aspect),
-            "flags": box.flags + letters,
+            "flags": box.flags
+            + tuple(flag for flag, is_set in flags.items() if is_set),
         }
 
     return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), patients)

@@ -94,7 +94,7 @@ def head_box(grey: Grey) -> Box:
         thresholds disagree: the agreement is below 0.8; the box depends on the
             threshold.
     """
-    frame = _peel(grey)
+    frame = peel(grey)
     inner = frame.cut(grey)
     small = longest_side(inner, WORK_SIDE)
     whole = Box(0, 0, small.shape[1], small.shape[0])
@@ -137,7 +137,7 @@ def crop_to_square(grey: Grey, box: Box, image_size: int) -> Grey:
     return resize(box.cut(grey), image_size, image_size)
 
 
-def _peel(grey: Grey) -> Box:
+def peel(grey: Grey) -> Box:
     """Return the box inside the outer rows and columns that are uniform and bright."""
     rows, cols = (
         np.flatnonzero(

@@ -37,6 +37,7 @@ class ImageError(InputError):
 class Decoded:
     """Hold one image: `grey` (height, width) in [0, 255], file format and pixel mode.
 
+    coloured: most pixels that are not dark have a strong colour (`oddities`).
     patient: equal for files of the same patient within this process, "" if the file
         names no patient (see `dicom`).
     """
@@ -45,6 +46,7 @@ class Decoded:
     format: str
     mode: str
     patient: str = ""
+    coloured: bool = False
 
 
 def check_size(width: int, height: int) -> None:

@@ -22,7 +22,14 @@ from PIL import (
 )
 
 from brain_mri.errors import InputError
-from brain_mri.imaging import deep_colour, dicom_files, nifti, signatures, tiff
+from brain_mri.imaging import (
+    deep_colour,
+    dicom_files,
+    nifti,
+    oddities,
+    signatures,
+    tiff,
+)
 from brain_mri.imaging.decoded import (
     A_VOLUME,
     MAX_BYTES,
@@ -138,8 +145,9 @@ def _picture(content: bytes) -> Decoded:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             check_size(*image.size)
             _check_decoder(image, content)
-            grey = _to_grey(image, content)
-            return Decoded(_upright(grey, image), image.format or "", image.mode)
+            grey, coloured = _to_grey(image, content)
+            form, upright = image.format or "", _upright(grey, image)
+            return Decoded(upright, form, image.mode, coloured=coloured)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -193,28 +201,39 @@ def _load(image: ImageFile.ImageFile) -> None:
     image.load()
 
 
-def _to_grey(image: ImageFile.ImageFile, content: bytes) -> npt.NDArray[np.uint8]:
-    """Decode the pixels to grey levels; `image` is then loaded, and upright if TIFF."""
+def _to_grey(
+    image: ImageFile.ImageFile, content: bytes
+) -> tuple[npt.NDArray[np.uint8], bool]:
+    """Decode to grey levels, and tell whether the image is coloured.
+
+    The image is then loaded, and upright if TIFF.
+    """
     raw = deep_colour.raw_mode(image)
     if raw:
         return _deep_luma(image, raw, content)
     _load(image)
     if image.mode[0] in "IF":
-        return _deep_to_grey(image)
+        return _deep_to_grey(image), False
     if image.mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        composed = Image.alpha_composite(black, rgba)
-        return np.asarray(composed.convert("RGB").convert("L"))
+        return np.asarray(image.getchannel("L")), False
     # Via RGB, because Pillow cannot convert CMYK or a palette with alpha directly.
-    return np.asarray(image.convert("RGB").convert("L"))
+    rgb = _over_black(image).convert("RGB")
+    coloured = image.mode not in ("1", "L", "LA")
+    coloured = coloured and oddities.is_coloured(np.asarray(rgb))
+    return np.asarray(rgb.convert("L")), coloured
+
+
+def _over_black(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    rgba = image.convert("RGBA")
+    black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, rgba)
 
 
 def _deep_luma(
     image: ImageFile.ImageFile, raw: str, content: bytes
-) -> npt.NDArray[np.uint8]:
+) -> tuple[npt.NDArray[np.uint8], bool]:
     """Decode 16-bit colour in full depth, where `image` has passed all limits."""
     halves = []
     for i, mode in enumerate(deep_colour.raw_modes(raw)):
@@ -222,8 +241,9 @@ def _deep_luma(
         half.tile = [deep_colour.with_raw_mode(tile, mode) for tile in half.tile]
         _load(half)
         halves.append(np.asarray(half))
-    transparent = image.info.get("transparency")
-    return scale_to_8_bits(deep_colour.luma(halves, raw, transparent))
+    samples, transparent = deep_colour.samples(halves), image.info.get("transparency")
+    coloured = samples.shape[2] > 2 and oddities.is_coloured(samples[..., :3])
+    return scale_to_8_bits(deep_colour.luma(samples, raw, transparent)), coloured
 
 
 def _deep_to_grey(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -47,19 +47,30 @@ def raw_modes(raw: str) -> list[str]:
     return [raw, raw[:-1] + SWAPPED[raw[-1]]]
 
 
+def samples(halves: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint16]:
+    """Return the samples in full depth, uint16 (height, width, channels).
+
+    Args:
+        halves: what each of the `raw_modes` gives, uint8 (height, width, channels).
+    """
+    if len(halves) == 1:
+        halves = [halves[0][..., ::2], halves[0][..., 1::2]]
+    upper, lower = halves
+    return np.asarray((upper.astype(np.uint16) << 8) | lower, np.uint16)
+
+
 def luma(
-    halves: list[npt.NDArray[np.uint8]],
+    pixels: npt.NDArray[np.uint16],
     raw: str,
     transparent: tuple[int, ...] | None = None,
 ) -> npt.NDArray[np.uint16]:
     """Return ITU-R 601 luma over black, uint16 (height, width).
 
     Args:
-        halves: what each of the `raw_modes` gives, uint8 (height, width, channels).
+        pixels: from `samples`.
         raw: from `raw_mode`; with a small `a`, colours are multiplied by alpha already.
         transparent: the one transparent colour of the image, if it has one.
     """
-    pixels = _samples(halves)
     weights = np.array(LUMA if pixels.shape[2] > 2 else (1.0,))
     colours = len(weights)
 
@@ -72,10 +83,3 @@ def luma(
         return np.rint(grey)
 
     return apply_by_rows(over_black, pixels, np.uint16)
-
-
-def _samples(halves: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint16]:
-    if len(halves) == 1:
-        halves = [halves[0][..., ::2], halves[0][..., 1::2]]
-    upper, lower = halves
-    return np.asarray((upper.astype(np.uint16) << 8) | lower, np.uint16)

@@ -27,7 +27,7 @@ from pydicom.pixels.processing import (
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGTransferSyntaxes
 
-from brain_mri.imaging import functional_groups
+from brain_mri.imaging import functional_groups, oddities
 from brain_mri.imaging.decoded import (
     A_VOLUME,
     MAX_SLOW_BYTES,
@@ -167,9 +167,14 @@ def _decode(content: bytes) -> Decoded:
     if frames != 1:
         raise ImageError(f"DICOM of {frames} frames, {A_VOLUME}")
     colour_space = str(data.PhotometricInterpretation)
-    to_grey = monochrome if colour_space in MONOCHROME else _luma
-    grey = to_grey(_pixels(data), settings(data, groups, 0))
-    return Decoded(grey, "DICOM", colour_space, patient(data))
+    pixels, of_frame = _pixels(data), settings(data, groups, 0)
+    if colour_space in MONOCHROME:
+        grey, coloured = monochrome(pixels, of_frame), False
+    else:
+        colours = _colours(pixels, of_frame)
+        grey = np.asarray(Image.fromarray(colours).convert("L"))
+        coloured = oddities.is_coloured(colours)
+    return Decoded(grey, "DICOM", colour_space, patient(data), coloured)
 
 
 def settings(data: Dataset, groups: Groups, frame: int) -> Dataset:
@@ -363,15 +368,15 @@ def is_padding(pixels: npt.NDArray, data: Dataset) -> npt.NDArray[np.bool_]:
     return (pixels >= low) & (pixels <= high)
 
 
-def _luma(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
+def _colours(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
+    """Return RGB, (height, width, 3), of its upper 8 bits."""
     bits = int(data.BitsStored)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         bits = int(data.RedPaletteColorLookupTableDescriptor[2])
         colours = apply_color_lut(colours, data)
     if colours.ndim != 3 or colours.shape[2] != 3 or not 8 <= bits <= 16:
         raise ImageError("DICOM with colours in a form that is not known")
-    upper = (colours >> (bits - 8)).astype(np.uint8)
-    return np.asarray(Image.fromarray(upper).convert("L"))
+    return (colours >> (bits - 8)).astype(np.uint8)
 
 
 def patient(data: Dataset) -> str:

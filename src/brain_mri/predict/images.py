@@ -18,7 +18,7 @@ from tqdm import tqdm
 from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
 from brain_mri.files.image_ids import DIGITS
-from brain_mri.imaging import lettering, outliers
+from brain_mri.imaging import lettering, oddities, outliers
 from brain_mri.imaging.cropping import crop_to_square, head_box
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
@@ -179,11 +179,12 @@ def predict(
 def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
     shown = os.fsencode(file).decode("utf-8", "backslashreplace")
     try:
-        grey = decode(file).grey
+        decoded = decode(file)
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except (ImageError, OSError) as error:
         return Prediction(shown, {}, reason=_why_not_entered(file) or str(error))
+    grey = decoded.grey
     box = head_box(grey)
     crop = crop_to_square(grey, box, size)
     notes = {
@@ -191,6 +192,8 @@ def _prepare(file: Path, size: int, framed: bool) -> _Prepared | Prediction:
         "nearly blank": crop.std() < NEARLY_BLANK,
         f"head under {size} px": box.shorter < size,
         "letters in the image": lettering.has_letters(grey),
+        "false colours": decoded.coloured,
+        "bright background": oddities.has_bright_background(grey),
     }
     return _Prepared(
         shown,
