@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from conftest import run
 
-from brain_mri.dataset.listing import leads_out, list_files, odd
+from brain_mri.dataset.listing import ignored, leads_out, list_files, odd
 from brain_mri.errors import InputError
 
 
@@ -109,3 +109,79 @@ def test_links_into_the_cache_of_dvc_are_the_files_they_stand_for(
     file = tmp_path / "set" / "no" / "a.png"
     assert file.is_symlink()
     assert odd(file, tmp_path / "set") == ""
+
+
+@pytest.mark.parametrize(
+    ("store", "mend"),
+    [
+        (".dvc/cache/ab/" + 30 * "c", "dvc pull"),
+        (".dvc/cache/files/md5/ab/" + 30 * "c", "dvc pull"),
+        (".git/annex/objects/1j/Xk/MD5E-s1--ab.png/MD5E-s1--ab.png", "git annex get"),
+        (".git/modules/set/annex/objects/1j/Xk/k.png/k.png", "git annex get"),
+    ],
+)
+def test_links_into_a_store_are_files_and_broken_ones_name_the_mend(
+    folder: Path, tmp_path: Path, store: str, mend: str
+) -> None:
+    link = folder / "no" / "a.png"
+    link.symlink_to(Path("../..") / store)
+    assert odd(link, folder).endswith(f"without its content: {mend}")
+    (tmp_path / store).parent.mkdir(parents=True)
+    (tmp_path / store).write_text("content")
+    assert odd(link, folder) == ""
+
+
+def junk(folder: Path, **sizes: int) -> dict[str, str]:
+    files = [name.replace("__", "/") for name in sizes]
+    for file, size in zip(files, sizes.values(), strict=True):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(bytes(size))
+    return ignored(folder, files)
+
+
+def test_what_systems_leave_behind_is_ignored(tmp_path: Path) -> None:
+    left = {
+        "__MACOSX/no/._a.png": "left by macOS",
+        "no/._a.png": "left by macOS",
+        "no/.DS_Store": "left by macOS",
+        "no/THUMBS.DB": "left by Windows",
+        "desktop.ini": "left by Windows",
+        "no/@eaDir/a.png/SYNOPHOTO_THUMB.jpg": "left by a NAS",
+        "no/.hidden.png": "a hidden file",
+        ".ipynb_checkpoints/a.png": "a hidden file",
+    }
+    assert ignored(tmp_path, [*left, "no/a.png", "no/a.b.png", "MACOSX.png"]) == left
+
+
+def test_an_inner_copy_has_the_same_paths_and_bytes(tmp_path: Path) -> None:
+    copied = "an inner copy of the collection"
+    files = {"no__1.png": 5, "yes__1.png": 6, "in__no__1.png": 5}
+    assert junk(tmp_path / "a", **files) == {"in/no/1.png": copied}
+    assert junk(tmp_path / "b", **files, in__yes__1=7) == {}  # has a file of its own
+    assert junk(tmp_path / "c", **(files | {"in__no__1.png": 4})) == {}
+    junk(tmp_path / "d", **files)
+    (tmp_path / "d" / "in" / "no" / "1.png").write_bytes(b"other")  # of five bytes
+    assert ignored(tmp_path / "d", ["no/1.png", "yes/1.png", "in/no/1.png"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("mask", "image"),
+    [
+        ("x_mask.png", "x.tif"),
+        ("x_SEG.png", "x.png"),
+        ("x_segmentation.nii.gz", "x.nii.gz"),
+        ("x_labels.png", "x.JPG"),
+        ("x_label.png", "x.png"),
+        ("x_seg.nii.gz", "x_t1ce.nii.gz"),
+        ("x-1_seg.nii", "x-1-t2f.nii"),
+    ],
+)
+def test_a_mask_is_ignored_beside_its_image_alone(
+    tmp_path: Path, mask: str, image: str
+) -> None:
+    files = [f"no/{mask}", f"no/{image}", f"yes/{mask}"]
+    assert ignored(tmp_path, files) == {f"no/{mask}": f"a mask of {image}"}
+
+
+def test_notes_beside_a_mask_are_no_image(tmp_path: Path) -> None:
+    assert ignored(tmp_path, ["x_mask.png", "x.json", "x_mask_mask.txt"]) == {}

@@ -5,6 +5,8 @@ import re
 import stat
 from pathlib import Path
 
+from brain_mri.dataset.file_names import SUFFIXES
+from brain_mri.dataset.junk import ignored as ignored
 from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import read_rows
 
@@ -12,10 +14,9 @@ from brain_mri.files.user_tables import read_rows
 LEFT_OUT = "left-out.csv"
 LEFT_OUT_COLUMNS = ("file", "reason")
 
-SUFFIXES = {".bmp", ".dcm", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"}
-SUFFIXES |= {".tif", ".tiff", ".webp"}
-
-IN_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+# DVC 3 keeps files/md5/ab/<30 hex digits>, DVC 2 ab/<30 hex digits>.
+IN_CACHE = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")
+IN_ANNEX = re.compile(r"/\.git/(.+/)?annex/objects/")
 
 
 def list_files(folder: Path) -> list[str]:
@@ -73,13 +74,14 @@ def poses_as_image(folder: Path) -> bool:
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Return whether a link leads out of `folder`, other than into a DVC cache.
+    """Return whether a link leads out of `folder`, other than into a store of files.
 
-    `dvc config cache.type symlink` makes each file a link into the cache.
+    `dvc config cache.type symlink` makes each file a link into DVC's cache; git-annex
+    makes each file a link into `.git/annex/objects`.
     """
     target = path.resolve()
-    return not target.is_relative_to(folder.resolve()) and not IN_CACHE.search(
-        target.as_posix()
+    return not target.is_relative_to(folder.resolve()) and not (
+        IN_CACHE.search(target.as_posix()) or IN_ANNEX.search(target.as_posix())
     )
 
 
@@ -88,7 +90,7 @@ def odd(path: Path, folder: Path) -> str:
     try:
         mode = path.stat().st_mode  # of the target, if it is a link
     except FileNotFoundError:
-        return "a broken link"
+        return _broken(path)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if path.is_symlink() and stat.S_ISDIR(mode):
@@ -100,6 +102,15 @@ def odd(path: Path, folder: Path) -> str:
     if not stat.S_ISREG(mode):
         return "not a regular file"
     return "" if os.access(path, os.R_OK) else "no permission to read it"
+
+
+def _broken(link: Path) -> str:
+    target = link.resolve().as_posix()
+    if IN_ANNEX.search(target):
+        return "a link into git-annex without its content: git annex get"
+    if IN_CACHE.search(target):
+        return "a link into a DVC cache without its content: dvc pull"
+    return "a broken link"
 
 
 def _unreadable(error: OSError) -> None:
