@@ -13,7 +13,15 @@ from typing import Annotated, Literal
 import typer
 
 from brain_mri import config, crossval_run, pipeline
-from brain_mri.dataset import adding, classes, converting, freezing, listing, table
+from brain_mri.dataset import (
+    adding,
+    classes,
+    converting,
+    freezing,
+    junk,
+    listing,
+    table,
+)
 from brain_mri.errors import InputError
 from brain_mri.estimate import estimate
 from brain_mri.evidence import scoring
@@ -242,7 +250,9 @@ def predict(
     with clear_errors(status=2):
         if sys.stdout is None or sys.stderr is None:
             raise InputError("expected an open stdout and stderr, found one closed")
-        files = images.find(paths, aside=explain)
+        files, ignored = images.find(paths, aside=explain)
+        if ignored:
+            typer.echo(junk.told(ignored.values()), err=True)
         if not files:
             raise InputError(f"{paths[0]}: expected images, found no file")
         if onnx:

@@ -38,12 +38,16 @@ def mean(seen=None):
     return Network("mean", score, lambda crops: crops[:, ::4, ::4])
 
 
+def files_in(paths, aside=None):
+    return images.find(paths, aside)[0]
+
+
 def predict(files, networks=None, **more):
     return list(images.predict(files, networks or [mean()], SIZE, **more))
 
 
 def test_the_network_is_shown_what_the_pipeline_crops(heads):
-    files = images.find([heads])
+    files = files_in([heads])
     grey = decode(files[0]).grey
     crop = crop_to_square(grey, head_box(grey), SIZE)
     assert predict(files)[0].scores["mean"] == pytest.approx(crop.mean() / 255)
@@ -54,7 +58,7 @@ def test_files_are_found_below_folders_in_order(heads, tmp_path):
     for name in ("b/2.png", "b/10.png", "a.txt"):
         (tmp_path / name).touch()
     gone = tmp_path / "gone.png"
-    found = images.find([gone, tmp_path])
+    found = files_in([gone, tmp_path])
     assert found == [gone, *(tmp_path / n for n in ("a.txt", "b/10.png", "b/2.png"))]
 
 
@@ -71,7 +75,7 @@ def test_folders_that_are_not_entered_have_a_row(heads, tmp_path, monkeypatch):
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scan)
-    found = images.find([tmp_path, tmp_path / "closed", tmp_path / "linked"])
+    found = files_in([tmp_path, tmp_path / "closed", tmp_path / "linked"])
     names = [path.relative_to(tmp_path).as_posix() for path in found]
     assert names[:4] == ["closed", "linked", "open/a.png", "closed"]
     assert len(names) == 4 + 12  # a link that is named itself is meant
@@ -87,19 +91,32 @@ def test_a_closed_path_is_a_row(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "stat", closed)
-    [row] = predict(images.find([tmp_path / "a.png"]))
+    [row] = predict(files_in([tmp_path / "a.png"]))
     assert "Permission denied" in row.reason
 
 
 def test_names_in_any_bytes_are_found(heads, tmp_path):
     name = os.fsdecode(b"\xff.jpg")
     try:
-        (tmp_path / name).write_bytes(images.find([heads])[0].read_bytes())
+        (tmp_path / name).write_bytes(files_in([heads])[0].read_bytes())
     except OSError:
         pytest.skip("this file system accepts UTF-8 names only")
-    [row] = predict(images.find([tmp_path]))
+    [row] = predict(files_in([tmp_path]))
     assert row.scores
     assert row.file.endswith("\\xff.jpg")
+
+
+def test_what_belongs_to_no_collection_is_no_row_unless_it_is_named(tmp_path):
+    (tmp_path / "__MACOSX").mkdir()
+    for name in ("a.png", "a_mask.png", ".DS_Store", "__MACOSX/._a.png"):
+        (tmp_path / name).touch()
+    files, ignored = images.find([tmp_path, tmp_path / ".DS_Store"])
+    assert files == [tmp_path / "a.png", tmp_path / ".DS_Store"]
+    assert {path.name: reason for path, reason in ignored.items()} == {
+        ".DS_Store": "left by macOS",
+        "._a.png": "left by macOS",
+        "a_mask.png": "a mask of a.png",
+    }
 
 
 def test_the_folder_of_explanations_is_no_input(heads, tmp_path):
@@ -107,14 +124,14 @@ def test_the_folder_of_explanations_is_no_input(heads, tmp_path):
     for name in ("why/old.png", "a.png"):
         (tmp_path / "scans" / name).touch()
     aside = tmp_path / "scans" / ".." / "scans" / "why"
-    found = images.find([tmp_path / "scans"], aside)
+    found = files_in([tmp_path / "scans"], aside)
     assert found == [tmp_path / "scans" / "a.png"]
     # asked for by name, it is meant
-    assert len(images.find([tmp_path / "scans" / "why"], aside)) == 1
+    assert len(files_in([tmp_path / "scans" / "why"], aside)) == 1
 
 
 def test_a_bad_file_has_a_row_and_stops_no_other(heads, tmp_path):
-    good = images.find([heads])[:2]
+    good = files_in([heads])[:2]
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("no image")
     bad = [tmp_path / "empty.png", tmp_path / "text.png", tmp_path / "gone.png"]
@@ -139,7 +156,7 @@ def test_bad_files_alone_ask_no_network(tmp_path):
 def test_images_pass_in_batches(heads, monkeypatch):
     monkeypatch.setattr(images, "AT_ONCE", 5)
     seen = []
-    predict(images.find([heads]), [mean(seen)])
+    predict(files_in([heads]), [mean(seen)])
     assert [shape[0] for shape in seen] == [5, 5, 2]
 
 
@@ -152,7 +169,7 @@ def test_large_crops_are_scored_few_at_a_time(heads, tmp_path):
         seen.append(crops.shape)
         return crops[:, ::64, ::64]
 
-    files = images.find([heads])
+    files = files_in([heads])
     network = replace(network, heat=heat)
     list(images.predict(files, [network], 512, explanations=tmp_path))
     assert [shape[0] for shape in seen] == [4, 4, 4] * 2
@@ -168,7 +185,7 @@ def test_the_bar_is_off_the_screen_while_rows_are_written(heads, monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setattr(images, "AT_ONCE", 5)
-    for row in images.predict(images.find([heads]), [mean()], SIZE):
+    for row in images.predict(files_in([heads]), [mean()], SIZE):
         screen.write(f"{row.file}\n")
     lines = screen.getvalue().split("\n")
     assert "0/12" in screen.getvalue()
@@ -177,7 +194,7 @@ def test_the_bar_is_off_the_screen_while_rows_are_written(heads, monkeypatch):
 
 
 def test_an_answer_does_not_depend_on_its_neighbours(heads, monkeypatch):
-    files = images.find([heads])
+    files = files_in([heads])
     together = predict(files)
     monkeypatch.setattr(images, "AT_ONCE", 1)
     assert predict(files) == together
@@ -215,7 +232,7 @@ def odd_picture(path, kind):
     ],
 )
 def test_what_is_odd_is_noted(heads, tmp_path, kind, note):
-    head = images.find([heads])[0]
+    head = files_in([heads])[0]
     (tmp_path / "head.jpg").write_bytes(head.read_bytes())
     odd_picture(tmp_path / "odd.png", kind)
     plain, odd = predict([head, tmp_path / "odd.png"])
@@ -224,7 +241,7 @@ def test_what_is_odd_is_noted(heads, tmp_path, kind, note):
 
 
 def test_an_image_unlike_the_training_images_is_noted(heads, tmp_path):
-    files = images.find([heads])
+    files = files_in([heads])
     described = []
     for file in files:
         grey = decode(file).grey
@@ -243,7 +260,7 @@ def test_an_image_unlike_the_training_images_is_noted(heads, tmp_path):
 
 
 def test_an_explanation_shows_image_crop_and_heat(heads, tmp_path):
-    file = images.find([heads])[0]
+    file = files_in([heads])[0]
     (tmp_path / "pictures").mkdir()
     rows = predict([file], [mean(), mean()], explanations=tmp_path / "pictures")
     [picture] = (tmp_path / "pictures").iterdir()

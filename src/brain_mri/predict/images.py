@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from brain_mri.dataset import listing
 from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
 from brain_mri.files.image_ids import DIGITS
@@ -103,7 +104,9 @@ class _Prepared:
     notes: tuple[str, ...]
 
 
-def find(paths: Iterable[Path], aside: Path | None = None) -> list[Path]:
+def find(
+    paths: Iterable[Path], aside: Path | None = None
+) -> tuple[list[Path], dict[Path, str]]:
     """List the files to score: each given file, and all files below given folders.
 
     Files below a folder are sorted. Entries that cannot be read are listed too, so that
@@ -113,11 +116,22 @@ def find(paths: Iterable[Path], aside: Path | None = None) -> list[Path]:
     Args:
         paths: files and folders.
         aside: a folder that is left out if it lies below one of `paths`.
+
+    Returns:
+        The files, and the reason for each file below a folder that belongs to no
+        collection, such as those that systems leave behind.
     """
     files: list[Path] = []
+    ignored: dict[Path, str] = {}
     for path in paths:
-        files += sorted(_below(path, aside)) if os.path.isdir(path) else [path]
-    return files
+        if not os.path.isdir(path):
+            files.append(path)
+            continue
+        names = [f.relative_to(path).as_posix() for f in _below(path, aside)]
+        junk = listing.ignored(path, names)
+        ignored |= {path / name: reason for name, reason in junk.items()}
+        files += sorted(path / name for name in names if name not in junk)
+    return files, ignored
 
 
 def _below(folder: Path, aside: Path | None) -> Iterator[Path]:
