@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import shutil
 
 import pytest
@@ -127,8 +128,10 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     assert "left out no/gone.jpg: a broken link" in result.stderr
     assert "left out no/.dvc: belongs to DVC" in result.stderr
     status = run(folder, "git", "status", "--porcelain", "-uall").stdout
-    added = ["data/raw/.gitignore", "data/raw/my-scans.dvc"]
-    assert status.split() == ["??", added[0], "??", added[1]]
+    added = [f"data/raw/{name}" for name in (".gitignore", "my-scans.csv")]
+    added.append("data/raw/my-scans.dvc")
+    assert status.split() == [word for path in added for word in ("??", path)]
+    assert f"git add {added[2]} {added[1]} {added[0]}" in result.stdout
     run(folder, "git", "add", *added)
     run(folder, "git", "commit", "-q", "-m", "add")
     dataset = "dataset=data/raw/my-scans"
@@ -143,7 +146,7 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
 
 
 def test_a_folder_without_classes_is_one_line(folder, tmp_path):
-    told = "expected a folder of images, found none; classes.no in params.yaml names it"
+    told = "expected images of class no, found none in no folder"
     assert told in refused(folder, "add", tmp_path)
     assert not (folder / "data" / "raw").exists()
 
@@ -214,8 +217,35 @@ def test_folders_that_no_class_names_are_told(folder, tmp_path):
     with edited_params(folder) as values:
         values["classes"] = {"no": ["no_tumor"], "yes": ["glioma"]}
     result = brain_mri(folder, "add", source)
-    assert "classes in params.yaml does not name them: pituitary/" in result.stderr
+    assert "not copied, without a label: pituitary/ (1 file)" in result.stderr
     assert "2 files in data/raw/scans, 0 left out" in result.stdout
+
+
+def test_which_folders_mean_a_tumour_is_said_on_the_command_line(folder, tmp_path):
+    source = tmp_path / "my scans"
+    for name in ("glioma", "meningioma", "notumor"):
+        (source / "Training" / name).mkdir(parents=True)
+        (source / "Training" / name / "a.png").write_bytes(name.encode())
+    options = ["--yes", "glioma,meningioma", "--no", "notumor"]
+    line = refused(folder, "add", source)
+    assert line.endswith(shlex.join(["brain-mri", "add", str(source), *options]))
+    assert not (folder / "data" / "raw").exists()
+    result = brain_mri(folder, "add", source, *options)
+    assert "Training is part train: 3 files" in result.stderr
+    table = (folder / "data" / "raw" / "my-scans.csv").read_text()
+    assert "Training/glioma/a.png,yes,,train,,,,glioma\n" in table
+
+
+def test_a_folder_in_place_gets_a_table_and_no_copy(folder, tmp_path):
+    source = tmp_path / "ward"
+    for name in ("normal", "tumor"):
+        (source / name).mkdir(parents=True)
+        (source / name / "a.png").write_bytes(name.encode())
+    said = brain_mri(folder, "add", source, "--in-place").stdout
+    assert f"dvc exp run -S 'dataset=\"{source}\"'" in said
+    assert "normal/a.png,no," in (tmp_path / "ward.csv").read_text()
+    assert run(folder, "git", "status", "--porcelain").stdout == ""
+    assert "exists already" in refused(folder, "add", source, "--in-place")
 
 
 def test_the_version_is_that_of_the_package(tmp_path):

@@ -31,7 +31,6 @@ NAMES = [
     "\U0001f9e0.png",
     "x" * 251 + ".png",
     "\u00e9" * 125 + "y.png",
-    ".hidden.png",
     "no suffix",
     "null",
 ]

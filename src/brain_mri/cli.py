@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +17,7 @@ import typer
 from brain_mri import config, crossval_run, pipeline
 from brain_mri.dataset import (
     adding,
+    class_names,
     classes,
     converting,
     freezing,
@@ -22,7 +25,9 @@ from brain_mri.dataset import (
     listing,
     table,
 )
-from brain_mri.errors import InputError
+from brain_mri.dataset.given_table import asked_columns
+from brain_mri.dataset.layouts import Layout, Said, understand
+from brain_mri.errors import InputError, printable
 from brain_mri.estimate import estimate
 from brain_mri.evidence import scoring
 from brain_mri.files import names, tables, values
@@ -309,19 +314,75 @@ def export(
 def add(
     path: Annotated[
         Path,
-        typer.Argument(help="Folder with the class folders, by default no/ and yes/."),
+        typer.Argument(
+            parser=path_given,
+            help="Folder of images: class folders, or a CSV file beside them.",
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="Name in data/raw; by default from the folder's name.")
     ] = "",
+    yes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Folders or labels with a tumour."),
+    ] = None,
+    no: Annotated[
+        list[str] | None,
+        typer.Option(metavar="C", help="Folders or labels without one."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path_given,
+            metavar="FILE",
+            help="CSV about the images; by default the only one in the folder.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str,
+        typer.Option(
+            metavar="ROLE=NAME,...",
+            help="Its columns for file, label, patient, part, if unusual.",
+        ),
+    ] = "",
+    patient_from: Annotated[
+        str,
+        typer.Option(
+            metavar="REGEX", help="Finds the patient in a file's path: its first group."
+        ),
+    ] = "",
+    slices: Annotated[
+        int, typer.Option(min=1, help="Slices to take from each volume.")
+    ] = adding.SLICES,
+    in_place: Annotated[
+        bool,
+        typer.Option("--in-place", help="Copy nothing; write the table PATH.csv only."),
+    ] = False,
 ) -> None:
     """Copy your images to data/raw/NAME and track them with DVC.
 
-    Example: brain-mri add ~/scans --name ward7
+    Understands folders of classes and of parts, tables and volumes. What it understood
+    is told and written to data/raw/NAME.csv, which you may correct.
+
+    Examples:
+      brain-mri add ~/scans --name ward7
+      brain-mri add ~/kaggle --yes glioma,meningioma,pituitary --no notumor
+      brain-mri add ~/scans --columns label=dx,patient=case
+      brain-mri add ~/scans --patient-from '([^/]+)_[0-9]+'
     """
     with clear_errors():
-        name = adding.check_name(name or adding.default_name(path))
-        add_folder(path, name, class_folders())
+        said = Said(
+            tuple(yes or ()),
+            tuple(no or ()),
+            table,
+            asked_columns(columns),
+            patient_from,
+        )
+        if in_place:
+            use_in_place(external_folder(path), said)
+        else:
+            name = adding.check_name(name or adding.default_name(path))
+            add_folder(path, name, said, slices)
 
 
 @app.command()
@@ -376,7 +437,7 @@ def fetch() -> None:
         folders = class_folders()
         folder = Path(kagglehub.dataset_download(adding.KAGGLE))
         adding.check_count(folder, folders, adding.KAGGLE_FILES)
-        add_folder(folder, "brain-mri", folders)
+        add_folder(folder, "brain-mri", Said(), adding.SLICES)
 
 
 @app.command()
@@ -452,37 +513,71 @@ def number_of_images(params: config.Params) -> int:
     return params.phantom.images if wording.is_drawn(Path(params.dataset)) else 0
 
 
-def add_folder(path: Path, name: str, folders: Mapping[str, str]) -> None:
+def add_folder(path: Path, name: str, said: Said, slices: int) -> None:
     """Copy a folder to data/raw/`name`, track it with DVC and print the next steps."""
     target = RAW / name
-    classes.check_folders(path, folders)
+    folders = class_folders()
     adding.check_new(target)
-    files, needed = adding.size(path, folders)
+    layout = understood(path, folders, said)
+    needed = adding.size(layout)
     adding.check_room(needed, target)
-    typer.echo(
-        f"copying {files} files, {needed / 1e6:,.0f} MB, to {target}; DVC's cache may "
-        "take as much again",
-        err=True,
+    tell(
+        [
+            *layout.told,
+            f"copying {len(layout.files)} files, {needed / 1e6:,.0f} MB, to {target}; "
+            "DVC's cache may take as much again",
+        ]
     )
-    left_out = adding.copy_dataset(path, target, folders)
-    for file, reason in left_out.items():
-        typer.echo(f"left out {file}: {reason}", err=True)
-    if unnamed := sorted(set(classes.subfolders(path)) - set(folders)):
-        typer.echo(
-            f"not copied, because classes in {config.FILE} does not name them: "
-            f"{classes.listed(unnamed)}",
-            err=True,
-        )
+    copied = adding.copy_dataset(layout, target, slices)
+    tell(copied.told)
+    tell(f"left out {file}: {reason}" for file, reason in copied.left_out.items())
     files = adding.track(target)
-    params = config.load(ROOT / config.FILE)
+    table = adding.table_of(target)
     typer.echo(
-        f"{files} files in {target}, {len(left_out)} left out. Commit them for "
-        f"experiments in other folders (--temp, --queue):\n"
-        f"  git add {target}.dvc {RAW}/.gitignore && git commit -m 'Add {name}'\n"
+        f"{files} files in {target}, {len(copied.left_out)} left out; what is known of "
+        f"them: {table}. Commit both for experiments in other folders (--temp, "
+        f"--queue):\n"
+        f"  git add {target}.dvc {table} {RAW}/.gitignore && "
+        f"git commit -m 'Add {name}'\n"
         f"Then compare the two networks on them:\n"
         f"  dvc exp run -S dataset={target}\n"
-        f"That takes {estimate(files, params)}."
+        f"That takes {estimate(files, config.load(ROOT / config.FILE))}."
     )
+
+
+def use_in_place(folder: Path, said: Said) -> None:
+    """Write the table of a folder that stays where it is, and print the next step."""
+    layout = understood(folder, class_folders(), said)
+    tell(layout.told)
+    table = adding.write_table(layout)
+    typer.echo(
+        f"{table}: what is known of {len(layout.files)} images. Nothing was copied, "
+        f"and DVC does not track them.\nCompare the two networks on them:\n"
+        f"  dvc exp run -S 'dataset=\"{layout.root.as_posix()}\"'"
+    )
+
+
+def understood(path: Path, folders: dict[str, str], said: Said) -> Layout:
+    """Understand a collection; on a terminal, ask which classes count as a tumour."""
+    try:
+        return understand(path, folders, said)
+    except class_names.UnclearError as unclear:
+        if not sys.stdin.isatty():
+            options = [word for option in unclear.options.items() for word in option]
+            command = shlex.join(["brain-mri", *sys.argv[1:], *options])
+            example = f"{unclear} Say so, for example: {command}"
+            raise InputError(printable(example)) from unclear
+        yes = typer.prompt(f"{unclear}\nWith a tumour, divided by commas", err=True)
+        no = class_names.others(unclear.names, yes)
+        return understand(
+            path, folders, replace(said, yes=(*said.yes, yes), no=(*said.no, *no))
+        )
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print lines to stderr."""
+    for line in lines:
+        typer.echo(line, err=True)
 
 
 @contextmanager

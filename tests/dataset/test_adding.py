@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, run
 
 from brain_mri.dataset import adding
+from brain_mri.dataset.layouts import Said, understand
 from brain_mri.errors import InputError
 from brain_mri.files.user_tables import read_rows
 
@@ -25,18 +26,23 @@ def source(tmp_path):
     return folder
 
 
+def copy(source, target, folders=FOLDERS):
+    """Copy a folder as `brain-mri add` does; return what was left out."""
+    return adding.copy_dataset(understand(source, folders, Said()), target).left_out
+
+
 def files(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.*"))
 
 
 def test_both_classes_are_copied_and_nothing_else(source, tmp_path):
     target = tmp_path / "data" / "raw" / "x"
-    assert adding.copy_dataset(source, target, FOLDERS) == {}
+    assert copy(source, target) == {}
     assert files(target) == ["no/a 1.JPG", "no/deep/b.png", "yes/a 1.JPG"] + [
         "yes/deep/b.png"
     ]
     assert (target / "yes" / "a 1.JPG").read_bytes() == b"yes"
-    assert os.listdir(target.parent) == ["x"]
+    assert sorted(os.listdir(target.parent)) == ["x", "x.csv"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
@@ -54,7 +60,7 @@ def test_what_dvc_cannot_hash_is_left_out_and_named(source, tmp_path):
     (source / "no" / "out.png").symlink_to(tmp_path / "secret.png")
     (source / "yes" / "deep" / "scan.JPG").mkdir()
     (source / "no" / "line\nend").symlink_to("nowhere")
-    left_out = adding.copy_dataset(source, tmp_path / "copy", FOLDERS)
+    left_out = copy(source, tmp_path / "copy")
     assert left_out == {
         "no/folder": "a link to a folder",
         "no/gone.jpg": "a broken link",
@@ -73,6 +79,7 @@ def test_what_dvc_cannot_hash_is_left_out_and_named(source, tmp_path):
 
 def test_what_cannot_be_read_is_left_out_and_named(source, tmp_path, monkeypatch):
     scandir, access = os.scandir, os.access
+    (source / "yes" / "c.png").touch()
 
     def closed(path):
         if str(path).endswith("deep") and "yes" in str(path):
@@ -83,7 +90,7 @@ def test_what_cannot_be_read_is_left_out_and_named(source, tmp_path, monkeypatch
     monkeypatch.setattr(
         os, "access", lambda path, mode: path.name != "a 1.JPG" and access(path, mode)
     )
-    assert adding.copy_dataset(source, tmp_path / "copy", FOLDERS) == {
+    assert copy(source, tmp_path / "copy") == {
         "no/a 1.JPG": "no permission to read it",
         "yes/a 1.JPG": "no permission to read it",
         "yes/deep": "cannot be read (Permission denied)",
@@ -99,7 +106,7 @@ def test_what_dvc_would_skip_or_stumble_over_is_left_out(source, tmp_path):
         (source / folder / "config").write_text("kept by another")
     for file in ("yes/.dvcignore", "yes/.git", "yes/a.dvc", "yes/deep/dvc.yaml"):
         (source / file).write_text("{[")
-    left_out = adding.copy_dataset(source, tmp_path / "copy", FOLDERS)
+    left_out = copy(source, tmp_path / "copy")
     assert left_out == {
         "no/.dvc": OF_DVC,
         "no/deep/.git": OF_DVC,
@@ -134,7 +141,7 @@ def test_a_file_that_cannot_be_copied_is_named_and_nothing_is_left(
 
     monkeypatch.setattr(shutil, "copyfile", broken)
     with pytest.raises(InputError, match=rf"deep/b\.png: cannot be copied {told}"):
-        adding.copy_dataset(source, tmp_path / "raw" / "copy", FOLDERS)
+        copy(source, tmp_path / "raw" / "copy")
     assert os.listdir(tmp_path / "raw") == []
 
 
@@ -143,15 +150,14 @@ def test_only_the_folders_that_classes_names_are_copied(source, tmp_path):
     (source / "other").mkdir()
     (source / "other" / "x.png").touch()
     folders = {"no tumor": "no", "yes": "yes"}
-    adding.copy_dataset(source, tmp_path / "copy", folders)
+    copy(source, tmp_path / "copy", folders)
     assert sorted(os.listdir(tmp_path / "copy")) == ["no tumor", "yes"]
-    with pytest.raises(InputError, match="holds no tumor/, other/, yes/"):
-        adding.copy_dataset(source, tmp_path / "again", FOLDERS)
+    assert (tmp_path / "copy.csv").read_text().count("\n") == 1
 
 
 def test_a_link_to_a_file_becomes_a_file(source, tmp_path):
     (source / "no" / "link.png").symlink_to(source / "no" / "a 1.JPG")
-    adding.copy_dataset(source, tmp_path / "copy", FOLDERS)
+    copy(source, tmp_path / "copy")
     copied = tmp_path / "copy" / "no" / "link.png"
     assert not copied.is_symlink()
     assert copied.read_bytes() == b"no"
@@ -198,21 +204,32 @@ def test_what_dvc_says_when_it_fails_stands_in_the_line(dvc, file, told):
         adding.track(Path("ward"))
 
 
-@pytest.mark.parametrize("missing", ["no", "yes", ""])
-def test_a_missing_class_is_named_and_nothing_is_made(source, tmp_path, missing):
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("no", "expected images of class no, found none"),
+        ("yes", "expected images of class yes, found none"),
+        ("", "expected a folder, found none"),
+    ],
+)
+def test_a_missing_class_is_named_and_nothing_is_made(source, tmp_path, missing, told):
     (source / missing).rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="expected a folder"):
-        adding.copy_dataset(source, tmp_path / "copy", FOLDERS)
+    with pytest.raises(InputError, match=told):
+        copy(source, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
 def test_an_existing_set_is_never_touched(source, tmp_path):
     target = tmp_path / "copy"
-    adding.copy_dataset(source, target, FOLDERS)
+    copy(source, target)
     (target / "mine.txt").write_text("kept")
-    with pytest.raises(InputError, match="exists already"):
-        adding.copy_dataset(source, target, FOLDERS)
+    with pytest.raises(InputError, match="copy: exists already"):
+        copy(source, target)
     assert (target / "mine.txt").read_text() == "kept"
+    target.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"copy\.csv: exists already"):
+        copy(source, target)
+    assert not target.exists()
 
 
 def test_the_name_comes_from_the_folder(source):
@@ -222,17 +239,15 @@ def test_the_name_comes_from_the_folder(source):
 
 def test_what_was_left_out_before_is_left_out_of_the_copy_too(source, tmp_path):
     (source / "no" / "gone.jpg").symlink_to(tmp_path / "nowhere")
-    adding.copy_dataset(source, tmp_path / "first", FOLDERS)
+    copy(source, tmp_path / "first")
     (tmp_path / "first" / "yes" / "gone too.jpg").symlink_to(tmp_path / "nowhere")
-    left_out = adding.copy_dataset(tmp_path / "first", tmp_path / "second", FOLDERS)
+    left_out = copy(tmp_path / "first", tmp_path / "second")
     assert left_out == {
         "no/gone.jpg": "a broken link",
         "yes/gone too.jpg": "a broken link",
     }
     rows = read_rows(tmp_path / "second" / "left-out.csv", ("file", "reason"))
     assert {row.cells["file"]: row.cells["reason"] for row in rows} == left_out
-    only = adding.copy_dataset(tmp_path / "second", tmp_path / "third", {"no": "no"})
-    assert only == {"no/gone.jpg": "a broken link"}
 
 
 def test_git_never_takes_half_a_copy(tmp_path):
@@ -259,11 +274,10 @@ def test_the_number_of_files_is_checked(source):
 
 
 def test_a_copy_that_the_disk_cannot_hold_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "no").mkdir()
-    (tmp_path / "no" / "a.png").write_bytes(bytes(3000))
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "b.png").write_bytes(bytes(5000))
-    assert adding.size(tmp_path, {"no": "no"}) == (1, 3000)
+    for name, count in (("no/a", 1000), ("yes/b", 2000), ("other/c", 5000)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(bytes(count))
+    assert adding.size(understand(tmp_path, FOLDERS, Said())) == 3000
     usage = type("Usage", (), {"free": 2999})
     monkeypatch.setattr(adding.shutil, "disk_usage", lambda place: usage)
     adding.check_room(2999, tmp_path / "raw" / "new")

@@ -1,98 +1,113 @@
 """Copy a folder of images into the project and track it with DVC."""
 
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from brain_mri.dataset.classes import check_folders, label_of, listed
-from brain_mri.dataset.listing import (
-    LEFT_OUT,
-    LEFT_OUT_COLUMNS,
-    left_out_before,
-    odd,
-    poses_as_image,
-)
+from brain_mri.dataset import pseudonyms, slicing
+from brain_mri.dataset.classes import check_folders, listed
+from brain_mri.dataset.layouts import Layout
+from brain_mri.dataset.listing import LEFT_OUT, LEFT_OUT_COLUMNS
 from brain_mri.errors import InputError, printable, remedy
 from brain_mri.files.tables import write_csv
 
 KAGGLE = "navoneel/brain-mri-images-for-brain-tumor-detection/versions/1"
 KAGGLE_FILES = 253
+SLICES = 8  # of each volume
 HALF = ".adding-"  # prefix of an unfinished copy; Git ignores it
 
-# DVC hashes none of these, and nothing in a folder that contains `.dvc`.
-FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}
-OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
+
+@dataclass(frozen=True)
+class Copied:
+    """Hold what a copy holds: its own table, what it lacks and why, lines to tell."""
+
+    table: pd.DataFrame
+    left_out: dict[str, str]
+    told: tuple[str, ...]
 
 
-def copy_dataset(
-    source: Path, target: Path, folders: Mapping[str, str]
-) -> dict[str, str]:
-    """Copy the named folders of a data set, except entries that DVC cannot hash.
+def copy_dataset(layout: Layout, target: Path, slices: int = SLICES) -> Copied:
+    """Copy a collection, with slices of its volumes, and write its own table beside it.
 
-    Entries left out, if any, are listed in left-out.csv beside the folders, with those
-    that such a list in the source names. The copy is complete or absent.
+    Entries left out, if any, are listed in left-out.csv in the copy's folder. The copy
+    is complete or absent.
 
     Args:
-        source: the data set's folder.
+        layout: the collection.
         target: the copy's folder.
-        folders: the class of each folder that is copied.
-
-    Returns:
-        The reason for each entry left out, by its escaped relative path, sorted.
+        slices: slices of each volume, at most.
 
     Raises:
-        InputError: the source lacks a folder, the target exists already, or a file
-            cannot be copied.
+        InputError: the target or its table exists already, or a file cannot be copied.
     """
-    check_folders(source, folders)
     check_new(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=HALF) as scratch:
-        copy = Path(scratch) / "copy"
-        left_out = {
-            file: reason
-            for file, reason in left_out_before(source).items()
-            if label_of(file, folders) and not (source / file).exists()
-        }
-        for name in folders:
-            left_out |= _copy_tree(source, name, copy)
-        rows = sorted(left_out.items())
+        copy, own = Path(scratch) / "copy", Path(scratch) / "own.csv"
+        copy.mkdir()
+        for file in sorted({*layout.files} - {*layout.volumes}):
+            _copy_file(layout.root / file, copy / file)
+        copied = _with_volumes(layout, copy, slices)
+        rows = list(copied.left_out.items())
         if rows:
             write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
+        write_csv(own, copied.table)
         copy.replace(target)
-    return dict(rows)
+        own.replace(table_of(target))
+    return copied
+
+
+def write_table(layout: Layout) -> Path:
+    """Write the own table of a collection that stays where it is, beside its folder.
+
+    Raises:
+        InputError: the table exists already, or the collection has volumes.
+    """
+    path = table_of(layout.root)
+    if path.exists():
+        raise InputError(
+            f"{path}: exists already; correct it by hand, or remove it first"
+        )
+    if layout.volumes:
+        first = printable(str(layout.root / layout.volumes[0]))
+        raise InputError(
+            f"{first}: a volume, whose slices must be written to a copy; add the "
+            "folder without --in-place"
+        )
+    write_csv(path, layout.table)
+    return path
+
+
+def table_of(folder: Path) -> Path:
+    """Return the path of a data set's own table, which lies beside its folder."""
+    return Path(f"{folder}.csv")
 
 
 def check_new(target: Path) -> None:
     """Check that the name of a copy is free.
 
     Raises:
-        InputError: the copy's folder exists already.
+        InputError: the copy's folder or its table exists already.
     """
-    if target.exists():
-        raise InputError(
-            f"{target}: exists already; choose another --name, or remove it and "
-            f"{target}.dvc first"
-        )
+    for path in (target, table_of(target)):
+        if path.exists():
+            raise InputError(
+                f"{path}: exists already; choose another --name, or remove {target}, "
+                f"{target}.dvc and {table_of(target)} first"
+            )
 
 
-def size(source: Path, folders: Mapping[str, str]) -> tuple[int, int]:
-    """Return the number of files in the named folders, and their total bytes."""
-    sizes = [
-        path.stat().st_size
-        for name in folders
-        for path in (source / name).rglob("*")
-        if path.is_file()
-    ]
-    return len(sizes), sum(sizes)
+def size(layout: Layout) -> int:
+    """Return the bytes of all files of a collection."""
+    return sum((layout.root / file).stat().st_size for file in layout.files)
 
 
 def check_room(needed: int, target: Path) -> None:
@@ -124,7 +139,7 @@ def track(target: Path) -> int:
     if done.returncode:
         raise InputError(
             f"dvc add {target} failed ({_last_error(done.stderr)}); the copy is kept: "
-            f"fix this, then run dvc add {target}, or remove it"
+            f"fix this, then run dvc add {target}, or remove it with {table_of(target)}"
         )
     record = Path(f"{target}.dvc")
     [out] = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
@@ -173,38 +188,15 @@ def check_name(name: str) -> str:
     return name
 
 
-def _copy_tree(source: Path, name: str, copy: Path) -> dict[str, str]:
-    """Copy the files below one folder; return the entries left out, with reasons."""
-    left_out: dict[str, str] = {}
-
-    def unreadable(error: OSError) -> None:
-        left_out[_below(error.filename, source)] = f"cannot be read ({error.strerror})"
-
-    (copy / name).mkdir(parents=True)
-    for parent, folders, files in os.walk(source / name, onerror=unreadable):
-        paths = [Path(parent, entry) for entry in folders]
-        paths = [path for path in paths if _stands_for_itself(path)]
-        folders[:] = [entry for entry in folders if entry not in FOREIGN]
-        for path in (*paths, *(Path(parent, entry) for entry in files)):
-            if reason := _unfit(path, source):
-                left_out[_below(path, source)] = reason
-            else:
-                _copy_file(path, copy / path.relative_to(source))
-    return left_out
-
-
-def _stands_for_itself(folder: Path) -> bool:
-    """Return whether a folder counts as one entry, without the files in it."""
-    return folder.name in FOREIGN or folder.is_symlink() or poses_as_image(folder)
-
-
-def _unfit(path: Path, source: Path) -> str:
-    """Return why an entry is left out; "" if it is copied."""
-    if path.name in FOREIGN:
-        return OF_DVC
-    if reason := _not_utf8(path) or odd(path, source):
-        return reason
-    return OF_DVC if path.name.endswith(".dvc") or path.name == "dvc.yaml" else ""
+def _with_volumes(layout: Layout, copy: Path, slices: int) -> Copied:
+    if not layout.volumes:
+        return Copied(layout.table, layout.left_out, ())
+    sliced, unread = slicing.write(layout.root, layout.volumes, slices, copy)
+    left_out = dict(sorted((layout.left_out | unread).items()))
+    table = slicing.with_slices(layout.table, layout.volumes, sliced)
+    told = [slicing.told(layout.table, sliced)] if sliced else []
+    told += pseudonyms.warnings(list(table["patient"]))
+    return Copied(table, left_out, tuple(told))
 
 
 def _copy_file(path: Path, into: Path) -> None:
@@ -224,15 +216,3 @@ def _last_error(said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip()] or ["no reason given"]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines[:1]
     return printable(errors[-1].removeprefix("ERROR:").strip())
-
-
-def _below(path: str | Path, source: Path) -> str:
-    return printable(Path(path).relative_to(source).as_posix())
-
-
-def _not_utf8(path: Path) -> str:
-    try:
-        path.as_posix().encode("utf-8")
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    return ""
