@@ -2,11 +2,14 @@ import json
 import os
 import shlex
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 from conftest import edited_params, run
 
-from brain_mri import config
+from brain_mri import cli, config
+from brain_mri.dataset.layouts import Said
 from brain_mri.errors import InputError
 from brain_mri.files import values
 
@@ -234,6 +237,24 @@ def test_which_folders_mean_a_tumour_is_said_on_the_command_line(folder, tmp_pat
     assert "Training is part train: 3 files" in result.stderr
     table = (folder / "data" / "raw" / "my-scans.csv").read_text()
     assert "Training/glioma/a.png,yes,,train,,,,glioma\n" in table
+
+
+def test_which_folders_mean_a_tumour_is_asked_on_a_terminal(tmp_path, monkeypatch):
+    names = ("glioma", "no,ne", "other")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(name.encode())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(cli.typer, "prompt", lambda *_, **__: "Glioma, other")
+    layout = cli.understood(tmp_path, {"no": "no", "yes": "yes"}, Said())
+    assert list(layout.table["label"]) == ["yes", "no", "yes"]
+
+    def stopped(*_, **__):
+        raise cli.typer.Abort
+
+    monkeypatch.setattr(cli.typer, "prompt", stopped)
+    with pytest.raises(InputError, match="stopped; nothing was copied"):
+        cli.understood(tmp_path, {"no": "no", "yes": "yes"}, Said())
 
 
 def test_a_folder_in_place_gets_a_table_and_no_copy(folder, tmp_path):

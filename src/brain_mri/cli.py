@@ -361,8 +361,7 @@ def add(
 ) -> None:
     """Copy your images to data/raw/NAME and track them with DVC.
 
-    Understands folders of classes and of parts, tables and volumes. What it understood
-    is told and written to data/raw/NAME.csv, which you may correct.
+    Understands class folders, parts, tables and volumes; writes data/raw/NAME.csv.
 
     Examples:
       brain-mri add ~/scans --name ward7
@@ -567,11 +566,22 @@ def understood(path: Path, folders: dict[str, str], said: Said) -> Layout:
             command = shlex.join(["brain-mri", *sys.argv[1:], *options])
             example = f"{unclear} Say so, for example: {command}"
             raise InputError(printable(example)) from unclear
-        yes = typer.prompt(f"{unclear}\nWith a tumour, divided by commas", err=True)
+        yes = with_a_tumour(unclear)
         no = class_names.others(unclear.names, yes)
         return understand(
             path, folders, replace(said, yes=(*said.yes, yes), no=(*said.no, *no))
         )
+
+
+def with_a_tumour(unclear: class_names.UnclearError) -> str:
+    """Ask on the terminal which of the unclear names count as a tumour."""
+    try:
+        return typer.prompt(
+            f"{printable(str(unclear))}\nThose with a tumour, divided by commas",
+            err=True,
+        )
+    except typer.Abort as stopped:
+        raise InputError("stopped; nothing was copied") from stopped
 
 
 def tell(lines: Iterable[str]) -> None:
