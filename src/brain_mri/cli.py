@@ -547,8 +547,8 @@ def add_folder(path: Path, name: str, said: Said, slices: int) -> None:
 def use_in_place(folder: Path, said: Said) -> None:
     """Write the table of a folder that stays where it is, and print the next step."""
     layout = understood(folder, class_folders(), said)
-    tell(layout.told)
     table = adding.write_table(layout)
+    tell(layout.told)
     typer.echo(
         f"{table}: what is known of {len(layout.files)} images. Nothing was copied, "
         f"and DVC does not track them.\nCompare the two networks on them:\n"

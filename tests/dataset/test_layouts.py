@@ -72,6 +72,17 @@ def test_which_folders_mean_a_tumour_is_asked(make):
     }
 
 
+def test_no_one_is_asked_about_a_folder_without_images(make):
+    folder = make("glioma/a.png", "notumor/b.png")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "about.txt").touch()
+    with pytest.raises(class_names.UnclearError, match="which of glioma count"):
+        understood(folder)
+    (folder / "docs" / "1.2.840.10008.1").touch()  # as DICOM files are often called
+    with pytest.raises(class_names.UnclearError, match="which of docs, glioma count"):
+        understood(folder)
+
+
 def test_more_than_two_folders_keep_their_names(make):
     found = understood(make(*FOUR), yes=("glioma,meningioma", "Pituitary"))
     assert list(found.table["label"]) == ["yes", "yes", "no", "yes"]

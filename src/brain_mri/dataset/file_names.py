@@ -31,6 +31,11 @@ def named_like_image(name: str) -> bool:
     return suffix(name) in SUFFIXES | VOLUMES
 
 
+def may_be_image(name: str) -> bool:
+    """Return whether the suffix is an image's, or none, as DICOM files often have."""
+    return named_like_image(name) or not any(map(str.isalpha, suffix(name)))
+
+
 def without_sequence(name: str) -> str:
     """Return a stem without its last part if that names a sequence, such as `_t1`."""
     return SEQUENCE.sub("", name)

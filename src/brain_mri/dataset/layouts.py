@@ -9,6 +9,7 @@ import pandas as pd
 from brain_mri.config import FILE
 from brain_mri.dataset import class_names, given_table, naming, places, telling
 from brain_mri.dataset.class_names import UnclearError, normal
+from brain_mri.dataset.file_names import may_be_image
 from brain_mri.dataset.given_table import COLUMNS, NOTHING, Given
 from brain_mri.dataset.listing import LEFT_OUT, left_out_before
 from brain_mri.dataset.places import PART_OF
@@ -178,10 +179,17 @@ def _labels(
     if not _both(of_folder):
         clear = class_names.labels(folders, class_names.FOLDERS, told)
         of_folder = {name: of_folder[name] or clear[name] for name in folders}
-    unclear = [name for name in folders if not of_folder[name]]
-    if unclear and len(folders) > 1 and not values and not _both(of_folder):
-        raise UnclearError(str(tree.root), of_folder)
+    if not values and not _both(of_folder):
+        _check_clear(tree, facts, of_folder)
     return _Labels(of_folder, of_value)
+
+
+def _check_clear(tree: Tree, facts: pd.DataFrame, labels: Mapping[str, str]) -> None:
+    """Refuse several class folders that leave open which of them mean a tumour."""
+    full = {*facts["folder"][facts["file"].map(may_be_image)]} - {""}
+    unclear = {name: label for name, label in labels.items() if label or name in full}
+    if len(unclear) > 1 and not all(unclear.values()):
+        raise UnclearError(str(tree.root), unclear)
 
 
 def _both(labels: Mapping[str, str]) -> bool:
