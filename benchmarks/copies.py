@@ -24,6 +24,7 @@ import pandas as pd
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from brain_mri.collection.listing import list_files
 from brain_mri.dataset.candidates import fingerprint, propose
 from brain_mri.dataset.descriptions import COARSE, FINE, Features, describe
 from brain_mri.dataset.duplicates import (
@@ -33,7 +34,6 @@ from brain_mri.dataset.duplicates import (
     duplicate_pairs,
     match,
 )
-from brain_mri.dataset.listing import list_files
 from brain_mri.imaging.decoding import decode
 from brain_mri.imaging.resizing import longest_side
 from brain_mri.phantoms import phantom_file, source_index

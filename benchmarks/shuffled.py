@@ -42,8 +42,9 @@ import vgg_weights
 import views
 
 from brain_mri import config, phantoms
+from brain_mri.collection import table
 from brain_mri.config import Params
-from brain_mri.dataset import folds, table
+from brain_mri.dataset import folds
 from brain_mri.evidence import baselines
 from brain_mri.evidence.crossval import fold_scores
 from brain_mri.files import arrays, predictions, tables

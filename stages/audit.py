@@ -4,8 +4,9 @@ from pathlib import Path
 
 from _stage import run
 
+from brain_mri.collection import classes, pseudonyms, table
 from brain_mri.config import Params
-from brain_mri.dataset import auditing, classes, joining, table
+from brain_mri.dataset import auditing, joining
 from brain_mri.errors import printable
 from brain_mri.files import tables, values
 
@@ -22,6 +23,8 @@ def main(manifest: Path, duplicates: Path, summary: Path, *, params: Params) -> 
     tables.write_csv(manifest, audited.manifest)
     tables.write_csv(duplicates, audited.pairs)
     values.write(summary, counts)
+    for warning in pseudonyms.of_entries(entries):
+        print(f"audit: {printable(warning)}")
     print("audit: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     for row in audited.manifest[~audited.manifest["accepted"]].itertuples():
         print(f"audit: left out {printable(row.file)}: {printable(row.reason)}")

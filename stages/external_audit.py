@@ -4,8 +4,9 @@ from pathlib import Path
 
 from _stage import run
 
+from brain_mri.collection import classes, table
 from brain_mri.config import Params
-from brain_mri.dataset import auditing, classes, joining, overlap, table
+from brain_mri.dataset import auditing, joining, overlap
 from brain_mri.errors import printable
 from brain_mri.files import tables, values
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import edited_params, run
 
 from brain_mri import cli, config
-from brain_mri.dataset.layouts import Said
+from brain_mri.collection.layouts import Said
 from brain_mri.errors import InputError
 from brain_mri.files import values
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brain_mri import config
-from brain_mri.dataset import auditing, crops, table
+from brain_mri.collection import table
+from brain_mri.dataset import auditing, crops
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 from brain_mri.imaging.decoded import ImageError

@@ -15,18 +15,10 @@ from typing import Annotated, Literal
 import typer
 
 from brain_mri import config, crossval_run, pipeline
-from brain_mri.dataset import (
-    adding,
-    class_names,
-    classes,
-    converting,
-    freezing,
-    junk,
-    listing,
-    table,
-)
-from brain_mri.dataset.given_table import asked_columns
-from brain_mri.dataset.layouts import Layout, Said, understand
+from brain_mri.collection import adding, class_names, classes, junk, listing, table
+from brain_mri.collection.given_table import asked_columns
+from brain_mri.collection.layouts import Layout, Said, understand
+from brain_mri.dataset import converting, freezing
 from brain_mri.errors import InputError, printable
 from brain_mri.estimate import estimate
 from brain_mri.evidence import scoring
@@ -531,12 +523,12 @@ def add_folder(path: Path, name: str, said: Said, slices: int) -> None:
     tell(copied.told)
     tell(f"left out {file}: {reason}" for file, reason in copied.left_out.items())
     files = adding.track(target)
-    table = adding.table_of(target)
+    own = table.beside(target)
     typer.echo(
         f"{files} files in {target}, {len(copied.left_out)} left out; what is known of "
-        f"them: {table}. Commit both for experiments in other folders (--temp, "
+        f"them: {own}. Commit both for experiments in other folders (--temp, "
         f"--queue):\n"
-        f"  git add {target}.dvc {table} {RAW}/.gitignore && "
+        f"  git add {target}.dvc {own} {RAW}/.gitignore && "
         f"git commit -m 'Add {name}'\n"
         f"Then compare the two networks on them:\n"
         f"  dvc exp run -S dataset={target}\n"

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from brain_mri.collection.table import Entry
 from brain_mri.dataset.auditing import audit, check_rejected, summary
-from brain_mri.dataset.table import Entry
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 

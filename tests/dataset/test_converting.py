@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from test_auditing import FOLDERS, picture, put
 
-from brain_mri.dataset import auditing, converting, table
+from brain_mri.collection import table
+from brain_mri.dataset import auditing, converting
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 

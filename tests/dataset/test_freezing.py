@@ -6,7 +6,8 @@ import pytest
 from test_auditing import FOLDERS
 from test_splitting import SIZES, images
 
-from brain_mri.dataset import auditing, freezing, given, joining, splitting, table
+from brain_mri.collection import table
+from brain_mri.dataset import auditing, freezing, given, joining, splitting
 from brain_mri.errors import InputError
 from brain_mri.files import names, tables
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from brain_mri.dataset.listing import list_files
+from brain_mri.collection.listing import list_files
 from brain_mri.imaging.cropping import Box, crop_to_square, head_box, iou
 from brain_mri.imaging.decoding import decode
 

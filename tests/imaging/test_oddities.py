@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brain_mri.dataset.listing import list_files
+from brain_mri.collection.listing import list_files
 from brain_mri.imaging.decoding import decode
 from brain_mri.imaging.oddities import has_bright_background, is_coloured
 from brain_mri.phantoms import phantom_file

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brain_mri.dataset import listing, subgroups, table
+from brain_mri.collection import junk, table
+from brain_mri.collection.classes import check_folders, label_of
+from brain_mri.collection.listing import LEFT_OUT, left_out_before, list_files, odd
+from brain_mri.collection.table import Entry
+from brain_mri.dataset import subgroups
 from brain_mri.dataset.candidates import fingerprint
-from brain_mri.dataset.classes import check_folders, label_of
 from brain_mri.dataset.duplicates import duplicate_pairs
 from brain_mri.dataset.joining import PICTURE, chains, conflicts, joined_ids
-from brain_mri.dataset.listing import LEFT_OUT, left_out_before, list_files, odd
-from brain_mri.dataset.table import Entry
 from brain_mri.errors import InputError, printable
 from brain_mri.files.image_ids import image_ids, pixel_hash
 from brain_mri.files.names import CLASSES
@@ -175,7 +176,7 @@ def _examine(
     files = [file for file in list_files(folder) if file != LEFT_OUT]
     reasons = left_out_before(folder)
     lost = sorted(set(reasons) - set(files))
-    ignored = listing.ignored(folder, files)
+    ignored = junk.ignored(folder, files)
     known = table.by_file(entries, {*files, *lost})
 
     def named(file: str) -> _Facts:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_mri.dataset import auditing, table
+from brain_mri.collection import table
+from brain_mri.dataset import auditing
 from brain_mri.errors import InputError
 from brain_mri.files.image_ids import DIGITS, stem
 from brain_mri.files.names import PARTS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_mri.dataset import table
+from brain_mri.collection import table
 from brain_mri.errors import InputError
 from brain_mri.files import tables
 from brain_mri.files.names import LEAKED

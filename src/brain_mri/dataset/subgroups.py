@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from brain_mri.dataset.table import Entry
+from brain_mri.collection.table import Entry
 
 PREFIX = "group:"  # of these columns in the manifest, where other names are taken
 MOST = 12  # groups of a column; age in years or a comment has more

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from brain_mri.dataset import listing
+from brain_mri.collection import junk
 from brain_mri.dataset.crops import crop_name
 from brain_mri.files import predictions
 from brain_mri.files.image_ids import DIGITS
@@ -128,9 +128,9 @@ def find(
             files.append(path)
             continue
         names = [f.relative_to(path).as_posix() for f in _below(path, aside)]
-        junk = listing.ignored(path, names)
-        ignored |= {path / name: reason for name, reason in junk.items()}
-        files += sorted(path / name for name in names if name not in junk)
+        found = junk.ignored(path, names)
+        ignored |= {path / name: reason for name, reason in found.items()}
+        files += sorted(path / name for name in names if name not in found)
     return files, ignored
 
 

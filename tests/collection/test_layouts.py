@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from brain_mri.dataset import adding, class_names, layouts
-from brain_mri.dataset.layouts import Said
+from brain_mri.collection import adding, class_names, layouts
+from brain_mri.collection.layouts import Said
 from brain_mri.errors import InputError
 from brain_mri.imaging import volumes
 from brain_mri.imaging.decoded import ImageError
@@ -314,7 +314,7 @@ def test_patients_that_look_like_persons_are_warned_of_unnamed(make):
     found = understood(make("a.png", "b.png", "c.png", t=table))
     warned = [line for line in found.told if line.startswith("warning")]
     assert warned == [
-        f"warning: patient values look like {kind} (1 of 3, e.g. in line {line}): use "
+        f"warning: patient values look like {kind} (1 of 3, e.g. line {line}): use "
         "pseudonyms"
         for kind, line in (("names", 2), ("dates", 4))
     ]
@@ -397,7 +397,7 @@ def test_a_warning_names_the_line_among_the_slices(make, tmp_path, slabs):
     for name in ("a.nii", "b.nii"):
         (folder / name).write_text("v")
     copied = adding.copy_dataset(understood(folder), tmp_path / "x")
-    assert "(1 of 2, e.g. in line 5)" in copied.told[-1]
+    assert "(1 of 2, e.g. line 5)" in copied.told[-1]
     assert ",Ann Smith," in (tmp_path / "x.csv").read_text().splitlines()[4]
 
 
@@ -410,7 +410,7 @@ def test_a_disk_that_fills_with_slices_leaves_nothing(
     def full(path, grey):
         raise InputError(f"{path}: cannot be written")
 
-    monkeypatch.setattr("brain_mri.dataset.slicing.write_png", full)
+    monkeypatch.setattr("brain_mri.collection.slicing.write_png", full)
     with pytest.raises(InputError, match="cannot be written"):
         adding.copy_dataset(understood(folder), tmp_path / "raw" / "x")
     assert os.listdir(tmp_path / "raw") == []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from brain_mri.dataset.file_names import named_like_image, stem, without_sequence
+from brain_mri.collection.file_names import named_like_image, stem, without_sequence
 from brain_mri.errors import printable
 
 MAC, WINDOWS, NAS = "left by macOS", "left by Windows", "left by a NAS"

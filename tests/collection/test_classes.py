@@ -5,7 +5,7 @@ import pytest
 from conftest import ROOT
 
 from brain_mri import config
-from brain_mri.dataset import classes
+from brain_mri.collection import classes
 from brain_mri.errors import InputError
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from brain_mri.dataset import pseudonyms, slicing
-from brain_mri.dataset.classes import check_folders, listed
-from brain_mri.dataset.layouts import Layout
-from brain_mri.dataset.listing import LEFT_OUT, LEFT_OUT_COLUMNS
+from brain_mri.collection import pseudonyms, slicing
+from brain_mri.collection.classes import check_folders, listed
+from brain_mri.collection.layouts import Layout
+from brain_mri.collection.listing import LEFT_OUT, LEFT_OUT_COLUMNS
+from brain_mri.collection.table import beside
 from brain_mri.errors import InputError, printable, remedy
 from brain_mri.files.tables import write_csv
 
@@ -61,7 +62,7 @@ def copy_dataset(layout: Layout, target: Path, slices: int = SLICES) -> Copied:
             write_csv(copy / LEFT_OUT, pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS))
         write_csv(own, copied.table)
         copy.replace(target)
-        own.replace(table_of(target))
+        own.replace(beside(target))
     return copied
 
 
@@ -71,7 +72,7 @@ def write_table(layout: Layout) -> Path:
     Raises:
         InputError: the table exists already, or the collection has volumes.
     """
-    path = table_of(layout.root)
+    path = beside(layout.root)
     if path.exists():
         raise InputError(
             f"{path}: exists already; correct it by hand, or remove it first"
@@ -86,22 +87,17 @@ def write_table(layout: Layout) -> Path:
     return path
 
 
-def table_of(folder: Path) -> Path:
-    """Return the path of a data set's own table, which lies beside its folder."""
-    return Path(f"{folder}.csv")
-
-
 def check_new(target: Path) -> None:
     """Check that the name of a copy is free.
 
     Raises:
         InputError: the copy's folder or its table exists already.
     """
-    for path in (target, table_of(target)):
+    for path in (target, beside(target)):
         if path.exists():
             raise InputError(
                 f"{path}: exists already; choose another --name, or remove {target}, "
-                f"{target}.dvc and {table_of(target)} first"
+                f"{target}.dvc and {beside(target)} first"
             )
 
 
@@ -139,7 +135,7 @@ def track(target: Path) -> int:
     if done.returncode:
         raise InputError(
             f"dvc add {target} failed ({_last_error(done.stderr)}); the copy is kept: "
-            f"fix this, then run dvc add {target}, or remove it with {table_of(target)}"
+            f"fix this, then run dvc add {target}, or remove it with {beside(target)}"
         )
     record = Path(f"{target}.dvc")
     [out] = yaml.safe_load(record.read_text(encoding="utf-8"))["outs"]
@@ -195,7 +191,7 @@ def _with_volumes(layout: Layout, copy: Path, slices: int) -> Copied:
     left_out = dict(sorted((layout.left_out | unread).items()))
     table = slicing.with_slices(layout.table, layout.volumes, sliced)
     told = [slicing.told(layout.table, sliced)] if sliced else []
-    told += pseudonyms.warnings(list(table["patient"]))
+    told += pseudonyms.of_table(table)
     return Copied(table, left_out, tuple(told))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain_mri.dataset import entries, given_table, junk, places
+from brain_mri.collection import entries, given_table, junk, places
 from brain_mri.errors import InputError
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from brain_mri.dataset.listing import odd, poses_as_image
+from brain_mri.collection.listing import odd, poses_as_image
 
 # DVC hashes none of these, and nothing in a folder that contains `.dvc`.
 FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}

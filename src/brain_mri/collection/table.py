@@ -126,6 +126,13 @@ def by_file(entries: Mapping[str, Entry], files: Collection[str]) -> dict[str, E
     return found
 
 
+def clash(name: str) -> str:
+    """Return the one of `COLUMNS` that a further column looks like; "" if none."""
+    if name == "group":
+        return "patient"  # the name of earlier versions
+    return next(iter(difflib.get_close_matches(name.lower(), COLUMNS, 1, MISSPELT)), "")
+
+
 def label(entry: Entry, folders: Mapping[str, str]) -> str:
     """Return the class, no or yes, that an entry gives its file; "" if none.
 
@@ -167,14 +174,11 @@ def _check_columns(path: Path, found: Collection[str]) -> None:
             f"{path}, line 1: expected a column 'file', found "
             f"{printable(','.join(found))}"
         )
-    for name in set(found) - set(COLUMNS):
-        meant = difflib.get_close_matches(name.lower(), COLUMNS, 1, MISSPELT)
-        if name == "group":
-            meant = ["patient"]  # the name of earlier versions
-        if meant:
+    for name in sorted(set(found) - set(COLUMNS)):
+        if meant := clash(name):
             raise InputError(
                 f"{path}, line 1: unknown column {printable(name)}; did you mean "
-                f"{meant[0]!r}? A column of your own needs a name less alike"
+                f"{meant!r}? A column of your own needs a name less alike"
             )
 
 

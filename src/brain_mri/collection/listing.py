@@ -5,8 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from brain_mri.dataset.file_names import SUFFIXES
-from brain_mri.dataset.junk import ignored as ignored
+from brain_mri.collection.file_names import SUFFIXES
 from brain_mri.errors import InputError, printable
 from brain_mri.files.user_tables import read_rows
 
@@ -60,10 +59,6 @@ def left_out_before(folder: Path) -> dict[str, str]:
     return {
         printable(row.cells["file"]): printable(row.cells["reason"]) for row in rows
     }
-
-
-def ignored(folder: Path, files: list[str]) -> dict[str, str]:
-    return {}
 
 
 def poses_as_image(folder: Path) -> bool:

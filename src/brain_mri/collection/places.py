@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from brain_mri.dataset.class_names import FOLDERS, normal
+from brain_mri.collection.class_names import FOLDERS, normal
 
 PART_OF = dict.fromkeys(("train", "training"), "train")
 PART_OF |= dict.fromkeys(("val", "valid", "validation"), "val")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from brain_mri.dataset import naming, pseudonyms
-from brain_mri.dataset.given_table import Given
+from brain_mri.collection import naming
+from brain_mri.collection.given_table import Given
 from brain_mri.files.names import CLASSES
 
 MAX_PLACES = 5  # folders and files in one line
@@ -31,15 +31,14 @@ def lines(facts: pd.DataFrame, given: Given) -> list[str]:
 
 
 def hints(used: pd.DataFrame, volumes: Sequence[str]) -> list[str]:
-    """Return a hint at patients in file names, and warnings of identifying values.
+    """Return a hint at patients in file names, if no patient is known.
 
     Args:
         used: columns file, folder, label, part and patient.
         volumes: files that hold volumes, whose patients are known.
     """
-    patients = list(used["patient"])
-    if any(patients):  # slices will change the lines that a warning names
-        return [] if volumes else pseudonyms.warnings(patients)
+    if (used["patient"] != "").any():
+        return []
     flat = used[~used["file"].isin(volumes)]
     groups = flat.groupby(["folder", "label", "part"])["file"]
     hint = naming.hint([list(files) for _, files in groups])

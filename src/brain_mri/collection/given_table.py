@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brain_mri.dataset import any_csv
-from brain_mri.dataset.any_csv import Cells
-from brain_mri.dataset.class_names import listed, normal
-from brain_mri.dataset.listing import LEFT_OUT
-from brain_mri.dataset.matching import Match, matcher
+from brain_mri.collection import any_csv
+from brain_mri.collection.any_csv import Cells
+from brain_mri.collection.class_names import listed, normal
+from brain_mri.collection.listing import LEFT_OUT
+from brain_mri.collection.matching import Match, matcher
+from brain_mri.collection.table import HEADER, clash
 from brain_mri.errors import InputError, printable
-
-# The first columns of a data set's own table; `volume` follows where there are volumes.
-COLUMNS = ("file", "label", "patient", "part", "box", "exclude", "reason")
-RESERVED = (*COLUMNS, "volume")
 
 ROLES = {  # usual names, made `normal`, the most telling first
     "file": ("file", "filename", "image", "imageid", "path", "name", "id"),
@@ -97,7 +94,7 @@ def _own(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines()[:2]
     except (OSError, ValueError):  # missing, or not UTF-8
         return []
-    return lines if lines and lines[0].startswith(",".join(COLUMNS)) else []
+    return lines if lines and lines[0].startswith(",".join(HEADER)) else []
 
 
 def read(path: Path, files: Sequence[str], asked: Mapping[str, str]) -> Given:
@@ -219,10 +216,10 @@ def _roles(
 
 def _further(path: Path, header: Sequence[str], used: set[str]) -> tuple[str, ...]:
     """Return the columns that fill no role and are kept under their own names."""
-    if tuple(header[: len(COLUMNS)]) == COLUMNS:  # a data set's own table
-        return tuple(name for name in header if name and name not in COLUMNS)
+    if tuple(header[: len(HEADER)]) == HEADER:  # a data set's own table
+        return tuple(name for name in header if name and name not in HEADER)
     further = tuple(name for name in header if name and name not in used)
-    if clashing := [name for name in further if name in RESERVED]:
+    if clashing := [name for name in further if clash(name)]:
         raise InputError(
             f"{path}: the column {clashing[0]!r} would clash with that of the data "
             "set's own table; rename or remove it in a copy of the file, and name the "

@@ -1,8 +1,10 @@
 """Values that name a person are told from pseudonyms, and are never printed."""
 
+import pandas as pd
 import pytest
 
-from brain_mri.dataset.pseudonyms import looks_identifying, warnings
+from brain_mri.collection.pseudonyms import looks_identifying, of_entries, of_table
+from brain_mri.collection.table import Entry
 
 
 @pytest.mark.parametrize(
@@ -34,8 +36,17 @@ def test_pseudonyms(value):
 
 
 def test_a_patient_counts_once_at_the_first_line():
-    [line] = warnings(["p1", "Ann Smith", "Ann Smith", "", "Bo Lee"])
-    assert line == (
-        "warning: patient values look like names (2 of 3, e.g. in line 3): "
-        "use pseudonyms"
-    )
+    values = ["p1", "Ann Smith", "Ann Smith", "", "Bo Lee"]
+    table = pd.DataFrame({"file": "x", "patient": values, "seen": "2001-02-03"})
+    entries = {
+        f"{i}": Entry(f"line {i}", patient=value, others={"seen": "2001-02-03"})
+        for i, value in enumerate(values, start=2)
+    }
+    for found in (of_table(table), of_entries(entries)):
+        assert found == [
+            f"warning: {kind}): use pseudonyms"
+            for kind in (
+                "patient values look like names (2 of 3, e.g. line 3",
+                "seen values look like dates (1 of 1, e.g. line 2",
+            )
+        ]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from brain_mri.dataset import table
-from brain_mri.dataset.table import Entry
+from brain_mri.collection import table
+from brain_mri.collection.table import Entry
 from brain_mri.errors import InputError
 
 HEADER = "file,label,patient,part,box,exclude,reason,scanner\n"

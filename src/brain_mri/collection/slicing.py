@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brain_mri.dataset.file_names import stem, subject, without_sequence
+from brain_mri.collection.file_names import stem, subject, without_sequence
 from brain_mri.errors import printable
 from brain_mri.files.png import write_png
 from brain_mri.imaging import volumes

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from brain_mri.dataset.file_names import named_like_image, stem
+from brain_mri.collection.file_names import named_like_image, stem
 
 Match = Callable[[str], list[str]]
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from conftest import run
 
-from brain_mri.dataset.listing import ignored, leads_out, list_files, odd
+from brain_mri.collection.junk import ignored
+from brain_mri.collection.listing import leads_out, list_files, odd
 from brain_mri.errors import InputError
 
 

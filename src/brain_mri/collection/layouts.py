@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from brain_mri.collection import (
+    class_names,
+    given_table,
+    naming,
+    places,
+    pseudonyms,
+    telling,
+)
+from brain_mri.collection.class_names import UnclearError, normal
+from brain_mri.collection.file_names import may_be_image
+from brain_mri.collection.given_table import NOTHING, Given
+from brain_mri.collection.listing import LEFT_OUT, left_out_before
+from brain_mri.collection.places import PART_OF
+from brain_mri.collection.table import HEADER
+from brain_mri.collection.trees import Tree, look_into
 from brain_mri.config import FILE
-from brain_mri.dataset import class_names, given_table, naming, places, telling
-from brain_mri.dataset.class_names import UnclearError, normal
-from brain_mri.dataset.file_names import may_be_image
-from brain_mri.dataset.given_table import COLUMNS, NOTHING, Given
-from brain_mri.dataset.listing import LEFT_OUT, left_out_before
-from brain_mri.dataset.places import PART_OF
-from brain_mri.dataset.trees import Tree, look_into
 from brain_mri.errors import InputError, printable
 from brain_mri.files.names import CLASSES
 from brain_mri.imaging import volumes
@@ -97,6 +105,8 @@ def understand(source: Path, classes: Mapping[str, str], said: Said) -> Layout:
     if not slabs and _is_plain(used, given, classes):
         table = table.iloc[:0]
     told = (*tree.told, *telling.lines(facts, given), *who, *telling.hints(used, slabs))
+    if not slabs:  # slices change the lines that a warning names
+        told += (*pseudonyms.of_table(table),)
     return Layout(
         tree.root,
         files,
@@ -229,7 +239,7 @@ def _patients(
 def _table(used: pd.DataFrame, given: Given) -> pd.DataFrame:
     """Return the data set's own table; more than two names go into a column `class`."""
     table = used[["file", "label", "patient", "part"]].copy()
-    for name in (*COLUMNS[4:], *given.further):
+    for name in (*HEADER[4:], *given.further):
         table[name] = [given.of(file, name) for file in table["file"]]
     named = used["value"].where(used["value"] != "", used["folder"])
     if named.nunique() > len(CLASSES) and "class" not in table:

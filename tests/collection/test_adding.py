@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, run
 
-from brain_mri.dataset import adding
-from brain_mri.dataset.layouts import Said, understand
+from brain_mri.collection import adding
+from brain_mri.collection.layouts import Said, understand
 from brain_mri.errors import InputError
 from brain_mri.files.user_tables import read_rows
 
