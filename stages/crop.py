@@ -21,6 +21,8 @@ def main(
         f"crop: {len(table)} images, {counts['flagged']} flagged for a look in {out}; "
         f"enlarged, by class: {counts['enlarged_share']}"
     )
+    for told in crops.common_flags(table):
+        print(f"crop: half of a class or more: {told}")
     for row in crops.unlike_the_others(table).itertuples():
         print(f"crop: unlike the others: {row.file}")
 

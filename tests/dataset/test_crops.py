@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from brain_mri.collection.listing import list_files
-from brain_mri.dataset.crops import crop_all, crop_name
+from brain_mri.dataset.crops import common_flags, crop_all, crop_name
 from brain_mri.errors import InputError
 from brain_mri.imaging.decoding import decode
 
@@ -130,3 +130,10 @@ def test_crop_all_names_a_file_that_has_gone(
     (tmp_path / "raw" / "yes" / "Y92.png").unlink()
     with pytest.raises(InputError, match=r"yes/Y92\.png"):
         crop_all(tmp_path / "raw", manifest, tmp_path / "out", 32)
+
+
+def test_a_flag_of_half_a_class_is_told_with_the_counts():
+    flags = ["bright background;letters", "bright background", "", "letters", "", ""]
+    table = pd.DataFrame({"label": ["yes"] * 3 + ["no"] * 3, "flags": flags})
+    assert common_flags(table) == ["bright background (0 of 3 “no”, 2 of 3 “yes”)"]
+    assert common_flags(table.assign(flags="")) == []

@@ -72,18 +72,23 @@ def test_an_image_of_an_earlier_part_leaks_whichever_it_is() -> None:
     )
     parts = given.of_patients(table)
     assert parts == {"a": "train", "b": "val", "c": "train", "d": "test"}
-    part = given.without_leaks(table.assign(part=table["patient"].map(parts)))
-    assert part.tolist() == [
+    ids = [f"{i}" for i in range(7, 0, -1)]
+    table = table.assign(part=table["patient"].map(parts), image_id=ids, picture=ids)
+    found = given.without_leaks(table)
+    assert found["part"].tolist() == [
         *("train", LEAKED, "val", LEAKED),
         *(LEAKED, "train", "test"),
     ]
+    # named after what is left: of patient a image 7, though 6 is lower
+    left = found[found["part"] != LEAKED]
+    assert left["patient"].tolist() == left["image_id"].tolist() == ["7", "5", "2", "1"]
 
 
 def test_an_image_without_a_part_follows_its_patient() -> None:
     table = pd.DataFrame({"patient": ["a", "a", "x"], "given": ["test", "", ""]})
     assert given.of_patients(table) == {"a": "test"}
-    part = given.without_leaks(table.assign(part=["test", "test", "val"]))
-    assert part.tolist() == ["test", "test", "val"]
+    table = table.assign(part=["test", "test", "val"], image_id=[*"abc"], picture="p")
+    assert given.without_leaks(table)["part"].tolist() == ["test", "test", "val"]
 
 
 def test_a_validation_part_that_was_given_is_kept_as_it_is() -> None:

@@ -189,7 +189,9 @@ def _with_volumes(layout: Layout, copy: Path, slices: int) -> Copied:
         return Copied(layout.table, layout.left_out, ())
     sliced, unread = slicing.write(layout.root, layout.volumes, slices, copy)
     left_out = dict(sorted((layout.left_out | unread).items()))
-    table = slicing.with_slices(layout.table, layout.volumes, sliced)
+    images = sorted({*layout.files} - {*layout.volumes})
+    of_images = slicing.beside_volumes(layout.root, images, sliced)
+    table = slicing.with_slices(layout.table, layout.volumes, sliced, of_images)
     told = [slicing.told(layout.table, sliced)] if sliced else []
     told += pseudonyms.of_table(table)
     return Copied(table, left_out, tuple(told))

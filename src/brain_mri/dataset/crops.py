@@ -104,6 +104,23 @@ def summary(crops: pd.DataFrame) -> dict[str, object]:
     }
 
 
+def common_flags(crops: pd.DataFrame) -> list[str]:
+    """Say which flags at least half of a class has, with the counts of each class.
+
+    A network can use whatever one class has and the other lacks.
+    """
+    flags = crops["flags"].str.get_dummies(";")
+    counts, sizes = flags.groupby(crops["label"]).sum(), crops.groupby("label").size()
+    told = []
+    for flag in counts:
+        if (2 * counts[flag] >= sizes).any():
+            of = ", ".join(
+                f"{counts[flag][c]} of {sizes[c]} “{c}”" for c in sizes.index
+            )
+            told.append(f"{flag} ({of})")
+    return told
+
+
 def unlike_the_others(crops: pd.DataFrame) -> pd.DataFrame:
     """Return the rows flagged as outliers, largest distance first."""
     far = crops[crops["flags"].str.contains("unlike the others")]

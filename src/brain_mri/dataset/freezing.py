@@ -67,9 +67,9 @@ def _present(data: Path) -> pd.DataFrame:
     part = manifest["image_id"].map(split.set_index("image_id")["part"])
     if part[manifest["accepted"]].isna().any():
         raise InputError(f"{path}: of other images than manifest.csv: dvc repro split")
-    whole = split[split["part"] != LEAKED].drop_duplicates("patient")
-    of_patient = manifest["patient"].map(whole.set_index("patient")["part"])
     leaks = part == LEAKED
+    whole = manifest.assign(part=part)[part.notna() & ~leaks]
+    of_patient = manifest["patient"].map(whole.groupby("patient")["part"].first())
     return manifest.assign(
         kept=part.mask(leaks, manifest["given"]), joined=part.mask(leaks, of_patient)
     )

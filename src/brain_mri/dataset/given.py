@@ -31,15 +31,24 @@ def lacks_val(given: Mapping[str, str]) -> bool:
     return "train" in given.values() and "val" not in given.values()
 
 
-def without_leaks(images: pd.DataFrame) -> pd.Series:
-    """Return the part of each image, `LEAKED` for those that leak.
+def without_leaks(images: pd.DataFrame) -> pd.DataFrame:
+    """Return images with the part `LEAKED` for those that leak.
+
+    Pictures and patients are named anew, after their lowest image id without leaks.
 
     Args:
-        images: columns given, and part, that of the patient.
+        images: columns image_id, picture, patient, given, and part, that of the
+            patient.
     """
     order = {part: rank for rank, part in enumerate(PARTS)}
-    later = images["given"].map(order) > images["part"].map(order)
-    return images["part"].mask(later, LEAKED)
+    leaks = images["given"].map(order) > images["part"].map(order)
+    rest = images[~leaks]
+    names = {
+        unit: rest.groupby(unit)["image_id"].transform("min").reindex(images.index)
+        for unit in ("picture", "patient")
+    }
+    named = {unit: name.fillna(images[unit]) for unit, name in names.items()}
+    return images.assign(part=images["part"].mask(leaks, LEAKED), **named)
 
 
 def summary(images: pd.DataFrame) -> dict[str, int]:

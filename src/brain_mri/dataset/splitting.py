@@ -32,8 +32,8 @@ def split(
 
     Returns:
         The split, one row per image, sorted by image_id: the columns of `crops`,
-        picture, patient, given, y_true and part (`LEAKED` for images that no part
-        takes, see `given`); and the counts for `metrics/split_counts.csv`.
+        picture, patient, given, y_true and part (see `given.without_leaks`); and the
+        counts for `metrics/split_counts.csv`.
 
     Raises:
         InputError: see `assign_parts`.
@@ -46,7 +46,7 @@ def split(
         val_size=val_size,
         seed=seed,
     )
-    images["part"] = given.without_leaks(images)
+    images = given.without_leaks(images)
     counts = summary(images) | {"given": given.summary(images)}
     n_test = int((images["part"] == "test").sum())
     counts["random_split"] = random_split(images["patient"], n_test, seed)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from brain_mri.files.arrays import Part
-from brain_mri.files.names import CLASSES
+from brain_mri.files.names import CLASSES, LEAKED
 from brain_mri.files.png import read_png
 from brain_mri.imaging.cropping import Box
 from brain_mri.imaging.decoding import decode
@@ -28,6 +28,8 @@ FLAGS = (
     "frame kept",
     "thresholds disagree",
     "letters",
+    "false colours",
+    "bright background",
     "frame peeled",
     "box corrected",
 )
@@ -81,6 +83,7 @@ def crops(
 
 def copies(split: pd.DataFrame, table: pd.DataFrame, cropped: Path) -> Gallery:
     """Show the patients and pictures of most images, each in its one part."""
+    split = split[split["part"] != LEAKED]
     sizes = split.groupby("patient")["image_id"].size()
     several = sizes[sizes > 1].sort_values(ascending=False, kind="stable").index
     file_of = dict(zip(table["image_id"], table["file"], strict=True))

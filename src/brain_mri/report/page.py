@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from brain_mri.dataset import auditing, joining
+from brain_mri.dataset import auditing, crops, joining
 from brain_mri.evidence import curves, labels, observations, scoring, temperature
 from brain_mri.files import arrays, tables
 from brain_mri.files.names import CLASSES, NETWORKS, PARTS
@@ -80,6 +80,7 @@ def context(
         "table": wording.side_by_side({m: scores[m] for m in NETWORKS}, names),
         "audit": results.audit,
         "crop": results.crop,
+        "common_flags": crops.common_flags(tables.read_csv(results.data / "crop.csv")),
         "split": results.split,
         "parts": PARTS,
         "rejected": rejected.head(LISTED).to_dict("records"),
@@ -102,14 +103,14 @@ def context(
 def gallery_rows(results: Results) -> dict[str, Any]:
     """Choose and draw the images of scans, by section."""
     data = results.data
-    crops = tables.read_csv(data / "crop.csv")
+    table = tables.read_csv(data / "crop.csv")
     heat = {model: arrays.read(data / "explain" / model) for model in NETWORKS}
     return {
         "crops": galleries.crops(
-            crops, results.files, results.dataset, data / "cropped"
+            table, results.files, results.dataset, data / "cropped"
         ),
         "copies": galleries.copies(
-            tables.read_csv(data / "split.csv"), crops, data / "cropped"
+            tables.read_csv(data / "split.csv"), table, data / "cropped"
         ),
         "augmentation": galleries.augmentation(arrays.read(data / "augmented")),
         "tests": galleries.test_images(
