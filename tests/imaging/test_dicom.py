@@ -3,6 +3,7 @@
 The whole way to a report is walked in a shrunk copy of the project.
 """
 
+import gzip
 import hashlib
 import io
 import os
@@ -11,12 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import damaged
+import nibabel
 import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from conftest import ROOT, copy_project, run, shrink, with_table
+from conftest import ROOT, copy_project, run, shrink
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_windowing
@@ -587,6 +590,7 @@ def test_a_picture_pair_of_one_patient_keeps_its_kind(tmp_path):
 # ---- the whole way
 
 SLICES = 90
+VOLUMES, SLICES_OF_VOLUME = 10, 3
 A_PATIENT = 3  # slices
 MANY = 50  # slices of one patient, the last
 SECRETS = {
@@ -646,29 +650,59 @@ def forms(patients):
     return found
 
 
+def write_volumes(folder):
+    """Write ten NIfTI volumes, and two DICOM files of frames of patient `both`."""
+    texts = {"descrip": "PatientName", "aux_file": "PatientID", "db_name": "PatientID"}
+    for i in range(VOLUMES):
+        heads = [cv2.resize(phantom(100 + i), (48, 48)) >> (z % 2) for z in range(9)]
+        levels = np.stack([head.T[::-1, ::-1] for head in heads], axis=2)
+        image = nibabel.Nifti1Image(levels.astype(np.int16), np.eye(4))
+        for field, name in texts.items():
+            image.header[field] = SECRETS[name][: 18 if field == "db_name" else 24]
+        path = folder / ("yes" if i % 2 else "no") / f"volume{i}.nii.gz"
+        path.write_bytes(gzip.compress(image.to_bytes()))
+    for i, label in enumerate(("no", "yes")):
+        frames = np.stack([cv2.resize(phantom(120 + i), (64, 64))] * 3)
+        first = damaged.dicom(
+            frames[0],
+            pixel_data=frames.astype(frames.dtype.newbyteorder("<")).tobytes(),
+            NumberOfFrames=len(frames),
+            **secrets_of("both"),
+        )
+        (folder / label / "frames.dcm").write_bytes(first)
+
+
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
-    """Return a project that went from DICOM to a report, the patients, what it said."""
-    folder = copy_project(tmp_path_factory.mktemp("dicom") / "project")
+    """Return a project that went from `add` to a report, the patients, what it said."""
+    source = tmp_path_factory.mktemp("dicom") / "scans"
+    folder = copy_project(source.with_name("project"))
     shrink(folder)
-    patients = write_dicom_set(with_table(folder / "data" / "scans"))
+    patients = write_dicom_set(source)
+    write_volumes(source)
+    added = run(folder, "brain-mri", "add", source, "--slices", SLICES_OF_VOLUME)
     path = folder / "params.yaml"
-    text = re.sub("(?m)^dataset: .*$", "dataset: data/scans", path.read_text())
+    text = re.sub("(?m)^dataset: .*$", "dataset: data/raw/scans", path.read_text())
     path.write_text(text)
     told = run(folder, "dvc", "repro", "report")
-    return folder, patients, told.stdout + told.stderr
+    said = [added.stdout, added.stderr, told.stdout, told.stderr]
+    return folder, patients, "".join(said)
 
 
 def test_dicom_goes_through_to_a_report(walked):
     folder, patients, told = walked
     manifest = pd.read_csv(folder / "data" / "manifest.csv", keep_default_na=False)
     accepted = manifest[manifest["accepted"]]
-    assert set(accepted["file"]) == set(patients)
+    flat = accepted[~accepted["file"].str.contains("/slice-")]
+    assert set(flat["file"]) == set(patients)
+    slices = accepted[accepted["file"].str.contains("/slice-")]
+    assert len(slices) == (VOLUMES + 2) * SLICES_OF_VOLUME
     assert set(manifest.loc[~manifest["accepted"], "reason"]) == {
         "DICOM with pixels that are cut short or damaged",
         "DICOM in a colour space that is not known",
     }
-    assert len(list((folder / "data" / "cropped").rglob("*.png"))) == SLICES
+    cropped = list((folder / "data" / "cropped").rglob("*.png"))
+    assert len(cropped) == SLICES + (VOLUMES + 2) * SLICES_OF_VOLUME
     page = (folder / "reports" / "index.html").read_text()
     assert any(
         Path(file).name in page for file in patients
@@ -680,7 +714,8 @@ def test_pictures_of_patients_are_counted_by_patient_too(walked):
     folder, patients, _ = walked
     counts = read_values(folder / "metrics" / "audit_counts.csv")
     # the generator's own copies are one picture, which may join two patients
-    assert counts["patients"] <= len({*patients.values()}) < counts["pictures"] < SLICES
+    known = len({*patients.values()}) + VOLUMES
+    assert counts["patients"] <= known < counts["pictures"] < SLICES + VOLUMES + 2
     assert counts["patients_across_classes"] > 0
     assert counts["label_conflicts"] == 0
     compared = read_values(folder / "metrics" / "comparison.csv")
@@ -694,6 +729,24 @@ def test_pictures_of_patients_are_counted_by_patient_too(walked):
     assert f"{n} pictures ({images} images) of {patients} patients" in page
     assert "The number of pictures alone, without a network" in page
     assert "McNemar’s test is left out" in page
+
+
+def test_slices_of_a_volume_are_one_picture_of_one_patient(walked):
+    folder, patients, told = walked
+    manifest = pd.read_csv(folder / "data" / "manifest.csv", keep_default_na=False)
+    manifest = manifest[manifest["accepted"]]
+    slices = manifest[manifest["file"].str.contains("/slice-")]
+    volume = slices["file"].str.rpartition("/")[0]
+    assert slices.groupby(volume)["picture"].nunique().max() == 1
+    # frames and single slices of one PatientID are of one patient
+    both = manifest["file"].map(patients) == "both"
+    frames = manifest["file"].str.contains("frames.dcm")
+    assert manifest.loc[both | frames, "patient"].nunique() == 1
+    assert (
+        "All slices of a patient count as one picture"
+        in (folder / "reports" / "summary.md").read_text()
+    )
+    assert f"{VOLUMES + 2} volumes, 3 slices each; their patients: 10 by name" in told
 
 
 def test_no_patient_straddles_two_parts(walked):
@@ -710,13 +763,19 @@ def test_no_patient_straddles_two_parts(walked):
 def test_no_identifier_is_in_any_output(walked):
     folder, patients, told = walked
     wanted = forms({*patients.values(), "x"})
-    inputs = folder / "data" / "scans"
-    given = {inputs, folder / ".git", folder / "tests"}  # this file names them all
+    inputs = folder.with_name("scans")
+    # the copies, also those in the cache; and this file, which names them all
+    copies = {path.read_bytes() for path in inputs.rglob("*.dcm")}
+    given = {folder / ".git", folder / "tests"}
     outputs = [
         path
         for path in folder.rglob("*")
-        if path.is_file() and not given & set(path.parents)
+        if path.is_file()
+        and not given & set(path.parents)
+        and path.read_bytes() not in copies
     ]
+    slices = (folder / "data" / "raw").rglob("slice-*.png")
+    assert len(set(slices) & set(outputs)) == 3 * (VOLUMES + 2)
     assert {".npy", ".csv", ".html", ".lock", ".json", ".png"} <= {
         path.suffix for path in outputs
     }

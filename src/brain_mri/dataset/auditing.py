@@ -249,10 +249,7 @@ def _pairs(
         np.stack([fact.fingerprint for fact in good if fact.fingerprint is not None]),
         lambda i: _decode_again(folder / good[i].file),
     )
-    kinds = [
-        "exact" if good[i].pixels == good[j].pixels else "near"
-        for i, j in pictures.tolist()
-    ]
+    kinds = [_kind(good[i], good[j]) for i, j in pictures.tolist()]
     joined = [
         ("volume", [_unit(fact) for fact in good]),
         ("patient", [fact.entry.patient for fact in good]),
@@ -263,6 +260,13 @@ def _pairs(
         for pair in map(tuple, chains(keys).tolist()):
             found.setdefault(pair, kind)  # earlier kinds take precedence
     return np.array([*found], np.intp).reshape(-1, 2), [*found.values()]
+
+
+def _kind(one: _Facts, other: _Facts) -> str:
+    """Return the kind of a pair of similar images; slices of one unit are no copies."""
+    if _unit(one) and _unit(one) == _unit(other):
+        return "volume"
+    return "exact" if one.pixels == other.pixels else "near"
 
 
 def _unit(fact: _Facts) -> str:
