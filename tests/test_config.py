@@ -96,6 +96,7 @@ def test_an_alias_is_refused_by_name(tmp_path):
         ("lr: 0.001", "lrr: 0.001", ["unknown key 'lrr'; did you mean 'lr'?"]),
         ("lr: 0.001", "", ["'lr' is missing"]),
         ("dataset: data/phantom", "dataset:", ["dataset", "at least 1 character"]),
+        ("data/phantom ", "data/phantom/ ", ["dataset", "without a slash at its end"]),
         ("copies: 2", "", ["'augment.copies' is missing"]),
         ("copies: 2", "copies: 0.5", ["augment.copies", "integer", "0.5"]),
         ("copies: 2", "copies: -1", ["augment.copies", "greater than or equal to 0"]),

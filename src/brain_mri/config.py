@@ -63,7 +63,15 @@ def _distinct(numbers: list[int]) -> list[int]:
     return numbers
 
 
+def _no_slash(folder: str) -> str:
+    """Refuse a slash at the end: the data set's table is <folder>.csv."""
+    if folder.endswith("/"):
+        raise ValueError(f"expected a folder without a slash at its end, found {folder}")
+    return folder
+
+
 Name = Annotated[str, Field(min_length=1)]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_no_slash)]
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -163,7 +171,7 @@ class Crossval(Section):
 class External(Section):
     """The collection that nothing was trained on."""
 
-    dataset: Name
+    dataset: Folder
 
 
 class Check(Section):
@@ -178,7 +186,7 @@ class Check(Section):
 class Params(Section):
     """All parameters, in the order of params.yaml."""
 
-    dataset: Name
+    dataset: Folder
     model: Literal["scratch", "vgg"]
     seed: Seed
     image_size: Annotated[int, Field(ge=32, le=1024)]

@@ -14,6 +14,7 @@ MAC, WINDOWS, NAS = "left by macOS", "left by Windows", "left by a NAS"
 HIDDEN = "a hidden file"
 INNER_COPY = "an inner copy of the collection"
 MASK = "a mask of "
+MASKS = "beside images, as masks"
 TOLD = {HIDDEN: "hidden", INNER_COPY: "in an inner copy of the collection"}
 
 LEFT_BY = {"__macosx": MAC, ".ds_store": MAC, "icon\r": MAC}
@@ -42,7 +43,7 @@ def ignored(folder: Path, files: Sequence[str]) -> dict[str, str]:
 def told(reasons: Iterable[str]) -> str:
     """Return one line that counts the ignored files by their reasons."""
     counts = Counter(
-        "masks of images" if reason.startswith(MASK) else TOLD.get(reason, reason)
+        MASKS if reason.startswith(MASK) else TOLD.get(reason, reason)
         for reason in reasons
     )
     files = f"{counts.total()} file{'s' if counts.total() > 1 else ''}"

@@ -76,7 +76,8 @@ def _classes(used: pd.DataFrame) -> list[str]:
 def _parts(used: pd.DataFrame) -> list[str]:
     counts = used[used["part"] != ""].groupby(["part_name", "part"]).size()
     told = [f"{name} is part {part}: {files(n)}" for (name, part), n in counts.items()]
-    return ["; ".join(told)] if told else []
+    kept = "these parts are kept; what leaks between them is counted and left out"
+    return [f"{'; '.join(told)}; {kept}"] if told else []
 
 
 def _without_label(rest: pd.DataFrame) -> list[str]:
