@@ -96,8 +96,8 @@ def compared(kaggle, tmp_path_factory):
 def test_add_tells_what_it_understood(compared):
     _, told, _ = compared
     for line in (
-        "ignored 8 files: 2 left by Windows, 1 left by a NAS, 3 left by macOS, "
-        "2 beside images, as masks",
+        "ignored 8 files: 2 beside images, as masks, 2 left by Windows, "
+        "1 left by a NAS, 3 left by macOS",
         "Testing is part test: 27 files; Training is part train: 48 files",
         "class no: notumor/ (37 files)",
     ):

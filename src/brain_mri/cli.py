@@ -65,10 +65,15 @@ def options(
 
 @app.command("params")
 def check_params() -> None:
-    """Check params.yaml: keys known and complete, values of valid type and range."""
+    """Check params.yaml and the data set's table, without the images.
+
+    Keys are known and complete, values of valid type and range.
+    """
     with clear_errors():
         params = config.load(ROOT / config.FILE)
         typer.echo("params.yaml: all keys known, all values in range")
+        rows = table.read(table.beside(ROOT / params.dataset))
+        typer.echo(f"{table.beside(params.dataset)}: rows about {len(rows)} files")
         if images := number_of_images(params):
             typer.echo(f"a run of {images} images: {estimate(images, params)}")
 

@@ -66,7 +66,7 @@ def _distinct(numbers: list[int]) -> list[int]:
 def _no_slash(folder: str) -> str:
     """Refuse a slash at the end: the data set's table is <folder>.csv."""
     if folder.endswith("/"):
-        raise ValueError(f"expected a folder without a slash at its end, found {folder}")
+        raise ValueError(f"expected a folder without a slash at its end, got {folder}")
     return folder
 
 
