@@ -374,6 +374,8 @@ def add(
             asked_columns(columns),
             patient_from,
         )
+        if in_place and name:
+            raise InputError("--in-place keeps the folder's name: leave out --name")
         if in_place:
             use_in_place(external_folder(path), said)
         else:

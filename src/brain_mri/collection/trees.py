@@ -29,13 +29,15 @@ def look_into(source: Path, classes: Mapping[str, str]) -> Tree:
     """List a folder, or the only folder in it, which archives have around their files.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or no file in it.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder, found none")
     files, unfit = entries.usable(source)
     ignored = junk.ignored(source, files)
     files = [file for file in files if file not in ignored]
+    if not files and not unfit:
+        raise InputError(f"{source}: expected images, found no file")
     told = [junk.told(ignored.values())] if ignored else []
     outer = _outer(source, files, classes)
     if outer:
