@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro crossval external check test torture lock check-lock clean
+.PHONY: help repro crossval external check test torture bench lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -35,10 +35,18 @@ test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy
 torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (12 min)
 	@$(BIN)/python benchmarks/torture.py
 
+bench: .venv/installed-dev  ## time this project beside other ways to do the same (20 min)
+	@$(BIN)/dvc repro
+	@$(BIN)/python benchmarks/peers.py
+
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
 	@sh requirements/lock.sh --upgrade
 
-check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
+check-bench: .venv/installed-dev  ## time this project beside other ways to do the same (20 min)
+	@$(BIN)/dvc repro
+	@$(BIN)/python benchmarks/peers.py
+
+lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
 	@sh requirements/lock.sh
 	@git diff --exit-code -- requirements/run.txt requirements/dev.txt requirements/ci.txt
 

@@ -149,7 +149,7 @@ def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
 
 
 def test_a_folder_without_classes_is_one_line(folder, tmp_path):
-    told = "expected images of class no, found none in no folder"
+    told = "expected images, found no file"
     (tmp_path / "empty").mkdir()
     assert told in refused(folder, "add", tmp_path / "empty")
     assert not (folder / "data" / "raw").exists()

@@ -3,14 +3,21 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
+import audit
+import crop
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import commit, copy_project, edited_params, run, shrink
+import split
+from conftest import ROOT, commit, copy_project, edited_params, run, shrink
 from PIL import Image
+from typer.testing import CliRunner
 
+from brain_mri import cli, config
+from brain_mri.collection import adding
 from brain_mri.files import tables, values
 from brain_mri.files.png import write_png
 from brain_mri.imaging.decoding import decode
@@ -164,18 +171,35 @@ def test_repairing_the_split_moves_the_copies_to_training(compared, tmp_path):
 
 
 @pytest.fixture
-def fresh(tmp_path):
-    """A shrunk project and a function that audits a folder by `add` or in place."""
-    folder = copy_project(tmp_path / "project")
-    shrink(folder)
+def fresh(tmp_path, monkeypatch, capsys):
+    """Return a function that takes a folder through `add`, audit, crop and split.
 
-    def add(source, *more, dataset=None, until="split"):
-        said = run(folder, "brain-mri", "add", source, *more).stderr
-        with edited_params(folder) as params:
+    In this process and without DVC, which other tests start, so that it is quick.
+    """
+    (tmp_path / "project").mkdir()
+    shutil.copy(ROOT / "params.yaml", tmp_path / "project")
+    shrink(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(adding, "track", lambda target: len(list(target.rglob("*.*"))))
+    data, counted = Path("data"), Path("metrics") / "audit_counts.csv"
+
+    def add(source, *more, dataset=None, **changes):
+        said = CliRunner().invoke(cli.app, ["add", str(source), *more])
+        assert said.exit_code == 0, said.output
+        with edited_params(Path()) as params:
             params["dataset"] = dataset or f"data/raw/{source.name}"
-        told = run(folder, "dvc", "repro", until).stdout
-        counts = values.read(folder / "metrics" / "audit_counts.csv")
-        return said, told, counts, tables.read_csv(folder / "data" / "manifest.csv")
+            params["audit"] |= changes
+        known = {"params": config.load()}
+        manifest, crops = data / "manifest.csv", data / "crop.csv"
+        audit.main(manifest, data / "duplicates.csv", counted, **known)
+        crop.main(manifest, data / "cropped", crops, data / "counts.csv", **known)
+        split.main(
+            *(manifest, crops, data / "cropped", data / "split"),
+            *(data / "split.csv", data / "counts.csv"),
+            **known,
+        )
+        told = capsys.readouterr().out
+        return said.stderr, told, values.read(counted), tables.read_csv(manifest)
 
     return add
 
@@ -248,7 +272,7 @@ def test_names_that_share_a_stem_cause_a_hint(fresh, drawn, tmp_path):
         f"{c}/case{p}_{s}.png" for c in ("no", "yes") for p in "abcd" for s in "12"
     ]
     folder = heads(tmp_path / "hinted", drawn, names)
-    said, *_ = fresh(folder, until="audit")
+    said, *_ = fresh(folder)
     assert "--patient-from" in said
 
 
@@ -263,7 +287,7 @@ def test_links_into_the_caches_of_dvc_and_git_annex_are_files(fresh, drawn, tmp_
         os.rename(folder / name, stored)
         (folder / name).symlink_to(stored)
     (folder / "yes" / "gone.png").symlink_to(tmp_path / "r/.git/annex/objects/a/b/K/K")
-    said, _, counts, manifest = fresh(folder, until="audit")
+    said, _, counts, manifest = fresh(folder)
     assert counts["accepted"] == len(CLASSES)
     assert "a link into git-annex without its content: git annex get" in said
 
@@ -275,7 +299,7 @@ def test_deep_and_odd_images_are_read_or_named(fresh, drawn, tmp_path):
     Image.fromarray(deep).save(folder / "no" / "hot.png")
     jet = cv2.applyColorMap(drawn["yes"][50], cv2.COLORMAP_JET)
     cv2.imwrite(str(folder / "yes" / "jet.png"), jet)
-    for number in range(51, 57):
+    for number in range(51, 59):
         write_png(folder / "yes" / f"negative{number}.png", 255 - drawn["yes"][number])
     refused = {
         "no/pointer.png": (
@@ -289,9 +313,7 @@ def test_deep_and_odd_images_are_read_or_named(fresh, drawn, tmp_path):
     }
     for name, (content, _) in refused.items():
         (folder / name).write_bytes(content)
-    with edited_params(tmp_path / "project") as params:
-        params["audit"]["max_rejected"] = 0.5
-    _, told, counts, manifest = fresh(folder, until="crop")
+    _, told, counts, manifest = fresh(folder, max_rejected=0.5)
     reasons = manifest.set_index("file")["reason"]
     for name, (_, reason) in refused.items():
         assert reason in reasons[name]
@@ -300,7 +322,7 @@ def test_deep_and_odd_images_are_read_or_named(fresh, drawn, tmp_path):
     flags = crops.set_index(crops["file"].str.rpartition("/")[2].str[:8])["flags"]
     assert "false colours" in flags.filter(like="jet").iloc[0]
     negatives = flags[flags.index == "negative"]
-    assert negatives.str.contains("bright background").sum() == 5  # of 6
+    assert negatives.str.contains("bright background").sum() == 7  # of 8
     assert "half of a class or more: bright background" in told
     hot = crops.loc[crops["file"].str.contains("/hot-"), "file"].iloc[0]
     levels = decode(tmp_path / "project" / "data" / "cropped" / hot).grey
