@@ -212,7 +212,7 @@ def dvc_nothing() -> tuple[float, int]:
 def dvc_head() -> tuple[float, int]:
     """An experiment that changes the head alone, in a folder of its own."""
     change = f"vgg.dropout={0.3 + time.time() % 0.1:.6f}"  # never in the run cache
-    name = ["exp", "run", "--temp", "-n", "bench-head", "-f"]
+    name = ["exp", "run", "--temp", "-n", "bench-head"]
     seconds = timed(lambda: command("dvc", *name, "-S", change))
     command("dvc", "exp", "remove", "bench-head")
     return seconds, 1
