@@ -413,7 +413,8 @@ def test_an_image_that_joins_two_parts_leaves_the_later_one_out(clean, tmp_path)
     run(clean, "brain-mri", "freeze")
     dataset = tmp_path / "one more"
     shutil.copytree(clean / "data" / "phantom", dataset)
-    png.write_png(dataset / "no" / "new.png", np.tri(40, dtype=np.uint8) * 90 + np.eye(40, dtype=np.uint8))
+    new = np.tri(40, dtype=np.uint8) * 90 + np.eye(40, dtype=np.uint8)
+    png.write_png(dataset / "no" / "new.png", new)
     known = pd.read_csv(clean / "data" / "phantom.csv", dtype=str).set_index("file")
     joined = [file_of(clean, "train"), file_of(clean, "test")]
     known.loc[[*joined], "patient"] = "patient 7"
