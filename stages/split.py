@@ -7,7 +7,7 @@ import numpy as np
 from _stage import run
 
 from brain_mri.config import Params
-from brain_mri.dataset import splitting
+from brain_mri.dataset import given, splitting
 from brain_mri.files import arrays, png, tables, values
 from brain_mri.files.names import LEAKED, PARTS
 from brain_mri.files.predictions import INDEX
@@ -32,9 +32,8 @@ def main(
     )
     side = params.image_size
     nothing = np.empty((0, side, side), np.uint8)  # a part may hold no image
-    scored = (split["part"] != LEAKED) | (split["given"] == "test")
     for part in (*PARTS, LEAKED):
-        rows = split[scored & (split["part"] == part)]
+        rows = given.members(split, part)
         images = (png.read_png(cropped / file)[None] for file in rows["file"])
         arrays.write(parts / part, rows[[*INDEX]], chain([nothing], images))
     tables.write_csv(out, split[[*INDEX, "part"]])

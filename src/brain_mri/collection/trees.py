@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from brain_mri.collection import entries, given_table, junk, places
+from brain_mri.collection import copyable, given_table, junk, places
 from brain_mri.errors import InputError
 
 
@@ -33,7 +33,7 @@ def look_into(source: Path, classes: Mapping[str, str]) -> Tree:
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder, found none")
-    files, unfit = entries.usable(source)
+    files, unfit = copyable.files(source)
     ignored = junk.ignored(source, files)
     files = [file for file in files if file not in ignored]
     if not files and not unfit:

@@ -51,6 +51,16 @@ def without_leaks(images: pd.DataFrame) -> pd.DataFrame:
     return images.assign(part=images["part"].mask(leaks, LEAKED), **named)
 
 
+def members(images: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Return the images of a part; of `LEAKED` those given for test, which are scored.
+
+    Args:
+        images: columns given and part.
+    """
+    mine = images[images["part"] == part]
+    return mine[mine["given"] == "test"] if part == LEAKED else mine
+
+
 def summary(images: pd.DataFrame) -> dict[str, int]:
     """Count the images with a given part, those of test, and those that leak.
 

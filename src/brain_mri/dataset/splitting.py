@@ -159,9 +159,8 @@ def summary(split: pd.DataFrame) -> dict[str, object]:
             f"{shared} patients lie in more than one part: this would leak"
         )
     counts: dict[str, object] = {"patients_shared": shared}
-    scored = (split["part"] != LEAKED) | (split["given"] == "test")
     for part in (*PARTS, LEAKED):
-        rows = split[scored & (split["part"] == part)]
+        rows = given.members(split, part)
         counts[part] = {
             "images": len(rows),
             "pictures": int(rows["picture"].nunique()),

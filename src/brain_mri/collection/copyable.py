@@ -10,13 +10,13 @@ FOREIGN = {".dvc", ".dvcignore", ".git", ".hg"}
 OF_DVC = "belongs to DVC, Git or Mercurial, not to a data set"
 
 
-def usable(source: Path) -> tuple[list[str], dict[str, str]]:
+def files(source: Path) -> tuple[list[str], dict[str, str]]:
     """List the files of a folder that can be copied, and the reason for other entries.
 
     Both are relative POSIX paths, sorted. A path may hold surrogate code points if it
     is not UTF-8; such an entry is never among the files.
     """
-    files: list[str] = []
+    found: list[str] = []
     unfit: dict[str, str] = {}
 
     def below(path: str | Path) -> str:
@@ -33,8 +33,8 @@ def usable(source: Path) -> tuple[list[str], dict[str, str]]:
             if reason := _unfit(path, source):
                 unfit[below(path)] = reason
             else:
-                files.append(below(path))
-    return sorted(files), dict(sorted(unfit.items()))
+                found.append(below(path))
+    return sorted(found), dict(sorted(unfit.items()))
 
 
 def _stands_for_itself(folder: Path) -> bool:
