@@ -42,11 +42,7 @@ bench: .venv/installed-dev  ## time this project beside other ways to do the sam
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
 	@sh requirements/lock.sh --upgrade
 
-check-bench: .venv/installed-dev  ## time this project beside other ways to do the same (20 min)
-	@$(BIN)/dvc repro
-	@$(BIN)/python benchmarks/peers.py
-
-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
+check-lock: .venv/installed-dev  ## say whether the pins still fit pyproject.toml
 	@sh requirements/lock.sh
 	@git diff --exit-code -- requirements/run.txt requirements/dev.txt requirements/ci.txt
 
