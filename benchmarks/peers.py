@@ -17,13 +17,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+STAGES = [*yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]]
 EPOCHS = 60  # of the VGG arm, as the notebook way has them
 THREADS = 2
 BATCH = 32
@@ -219,8 +222,15 @@ def dvc_head() -> tuple[float, int]:
 
 
 def start_of(stage: str) -> tuple[float, int]:
-    """Start a stage up to its argument parser."""
+    """Start a stage up to its argument parser; networks load after that."""
     return timed(lambda: command(sys.executable, f"stages/{stage}.py", "--help")), 1
+
+
+def start_of_networks() -> tuple[float, int]:
+    """Load what the stages with a network load first."""
+    load = "from brain_mri.networks import backend; backend.prepare(0, threads=2)"
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})"
+    return timed(lambda: command(sys.executable, "-c", f"{path}; {load}")), 1
 
 
 def command(*words: str) -> None:
@@ -248,8 +258,9 @@ CASES: dict[str, Callable[[], tuple[float, int]]] = {
     "processor: matrix product": matrix_product,
     "dvc: nothing to do": dvc_nothing,
     "dvc: experiment on the head": dvc_head,
-    "start: a stage without TensorFlow": lambda: start_of("split"),
+    "start: Keras and TensorFlow": start_of_networks,
 }
+CASES |= {f"start: {name}": partial(start_of, name) for name in STAGES}
 NEEDS = {"PyTorch": "torch", "ONNX": "onnxruntime"}
 
 

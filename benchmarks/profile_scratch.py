@@ -13,16 +13,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
-
 from brain_mri.files import arrays
 from brain_mri.networks import backend, scratch, training
 
+ROOT = Path(__file__).resolve().parents[1]
 STEPS, BATCH, THREADS = 20, 32, 2
 SHOWN = 14
 
@@ -47,9 +47,9 @@ def operations(folder: Path) -> Counter[str]:
             names = {key: meta.name for key, meta in plane.event_metadata.items()}
             for line in plane.lines:
                 for event in line.events:
-                    name = names[event.metadata_id]
-                    if plane.name == "/host:CPU" and ":" in name:
-                        seconds[name.split(":")[-1]] += event.duration_ps / 1e12
+                    kind = names[event.metadata_id].split(":")[-1]
+                    if kind.startswith("_Mkl") or hasattr(tf.raw_ops, kind):
+                        seconds[kind] += event.duration_ps / 1e12
     return seconds
 
 
