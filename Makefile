@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help repro crossval external check test torture bench lock check-lock clean
+.PHONY: help repro crossval external check test torture bench bench-scale lock check-lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
@@ -38,6 +38,9 @@ torture: .venv/installed-dev  ## kill every stage at three moments, repro, compa
 bench: .venv/installed-dev  ## time this project beside other ways to do the same (20 min)
 	@$(BIN)/dvc repro
 	@$(BIN)/python benchmarks/peers.py
+
+bench-scale: .venv/installed-dev  ## every stage on 300 to 30,000 phantoms, hours, resumable: FOLDER=path
+	@$(BIN)/python benchmarks/scale.py "$${FOLDER:-../brain-mri-scale}"
 
 lock: .venv/installed-dev  ## pin the newest versions that pyproject.toml allows, with hashes
 	@sh requirements/lock.sh --upgrade
