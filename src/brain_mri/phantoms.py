@@ -7,7 +7,7 @@ Lengths are in half head lengths: x runs from left to right, y from brow to neck
 """
 
 import io
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from brain_mri.errors import InputError
 from brain_mri.files.writing import writing
-from brain_mri.progress import map_threads
+from brain_mri.progress import map_images
 
 Rng = np.random.Generator
 Field = npt.NDArray[np.float64]
@@ -83,12 +83,13 @@ def write_phantoms(folder: Path, *, images: int, positives: float, seed: int) ->
         if any((folder / name).iterdir()):
             raise InputError(f"expected an empty folder, {folder / name} holds files")
 
-    def write(index: int) -> None:
-        path, content = phantom_file(index, positives=positives, seed=seed)
-        with writing(folder / path) as part:
-            part.write_bytes(content)
+    map_images(partial(_write, folder, positives, seed), range(images), "draw")
 
-    map_threads(write, range(images), "draw")
+
+def _write(folder: Path, positives: float, seed: int, index: int) -> None:
+    path, content = phantom_file(index, positives=positives, seed=seed)
+    with writing(folder / path) as part:
+        part.write_bytes(content)
 
 
 def phantom_file(index: int, *, positives: float, seed: int) -> tuple[str, bytes]:

@@ -6,16 +6,18 @@ changed afterwards: contrast, noise, resolution, field of view and frame. They s
 """
 
 import io
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from brain_mri.files.names import CLASSES
 from brain_mri.files.png import write_png
 from brain_mri.imaging.resizing import longest_side
 from brain_mri.phantoms import phantom_file
-from brain_mri.progress import map_threads
+from brain_mri.progress import map_images
 
 IMAGES = 60
 POSITIVES = 0.5
@@ -31,15 +33,17 @@ def write_elsewhere(folder: Path) -> None:
     Raises:
         InputError: a file cannot be written.
     """
+    for label in CLASSES:
+        (folder / label).mkdir(parents=True, exist_ok=True)
+    map_images(partial(_write, folder), range(IMAGES), "draw")
 
-    def write(index: int) -> None:
-        name, content = phantom_file(index, positives=POSITIVES, seed=SEED)
-        with Image.open(io.BytesIO(content)) as drawn:
-            grey = np.asarray(drawn.convert("L"))
-        path = PurePosixPath(name).with_suffix(".png")
-        write_png(folder / path, elsewhere(grey, np.random.default_rng([SEED, index])))
 
-    map_threads(write, range(IMAGES), "draw")
+def _write(folder: Path, index: int) -> None:
+    name, content = phantom_file(index, positives=POSITIVES, seed=SEED)
+    with Image.open(io.BytesIO(content)) as drawn:
+        grey = np.asarray(drawn.convert("L"))
+    path = PurePosixPath(name).with_suffix(".png")
+    write_png(folder / path, elsewhere(grey, np.random.default_rng([SEED, index])))
 
 
 def elsewhere(grey: Grey, rng: np.random.Generator) -> Grey:

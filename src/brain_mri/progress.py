@@ -2,9 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
 from tqdm.contrib.concurrent import thread_map
+
+from brain_mri.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +28,8 @@ def map_threads(
     """Apply a function to all items on all cores; results are in the items' order.
 
     A progress bar labelled `what` is shown on a terminal. Threads are used because
-    Pillow, OpenCV and NumPy release Python's lock while they work.
+    Pillow, OpenCV and NumPy release Python's lock while they work. The items may share
+    arrays; for work on single images see `map_images`.
     """
     results: list[Result] = thread_map(
         function,
@@ -34,6 +40,43 @@ def map_threads(
         disable=None,
     )
     return results
+
+
+def map_images(
+    function: Callable[[Item], Result], items: Sequence[Item], what: str
+) -> list[Result]:
+    """Apply a function to each image, on all cores or on the cluster that is named.
+
+    The environment names a cluster by `DASK_SCHEDULER_ADDRESS`, Dask's own variable.
+    Function, items and results are then pickled: the function may be a `partial` of a
+    module's function, depends on its item alone, and may write a file for each item.
+    Results are in the items' order; a progress bar labelled `what` is shown on a
+    terminal.
+
+    Raises:
+        InputError: the cluster cannot be used (see `cluster.joined`).
+    """
+    with _joined() as prepared:
+        call, parallel = (
+            delayed(prepared(function)),
+            Parallel(n_jobs=cores(), prefer="threads", return_as="generator"),
+        )
+        results = parallel(call(item) for item in items)
+        return list(tqdm(results, what, len(items), leave=False, disable=None))
+
+
+def _joined() -> AbstractContextManager[Callable[[Callable], Callable]]:
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if not address:
+        return nullcontext(lambda function: function)
+    try:
+        from brain_mri import cluster
+    except ModuleNotFoundError:
+        raise InputError(
+            "DASK_SCHEDULER_ADDRESS is set, which needs distributed: "
+            "pip install -e '.[dask]', or unset the variable"
+        ) from None
+    return cluster.joined(address)
 
 
 def print_epoch(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from brain_mri.dataset.joining import PICTURE, chains, conflicts, joined_ids
 from brain_mri.errors import InputError, printable
 from brain_mri.files.image_ids import image_ids, pixel_hash
 from brain_mri.files.names import CLASSES
-from brain_mri.imaging.decoded import ImageError
+from brain_mri.imaging.decoded import SALT, ImageError
 from brain_mri.imaging.decoding import decode
-from brain_mri.progress import map_threads
+from brain_mri.progress import map_images
 
 MAX_LISTED = 10  # rejected files in an error
 EXCLUDED = "excluded by a person: "
@@ -64,7 +65,7 @@ class _Facts:
     pixels: str = ""  # SHA-256
     fingerprint: npt.NDArray[np.uint64] | None = None
     entry: Entry = Entry("")
-    patient: str = ""  # a pseudonym of this process, never written
+    patient: str = ""  # a pseudonym of this audit, never written
 
 
 def audit(
@@ -185,12 +186,14 @@ def _examine(
         why = ignored.get(file, "" if label else UNNAMED)
         return _Facts(file, label, entry=entry, reason=f"{IGNORED}{why}" if why else "")
 
-    facts = map_threads(lambda file: _look(folder, named(file)), files, "read")
+    facts = map_images(
+        partial(_look, folder, SALT), [named(file) for file in files], "read"
+    )
     facts += [_refused(named(file), reasons[file]) for file in lost]
     return sorted(facts, key=lambda fact: fact.file)
 
 
-def _look(folder: Path, seen: _Facts) -> _Facts:
+def _look(folder: Path, salt: bytes, seen: _Facts) -> _Facts:
     """Read one file and add the facts about its content."""
     path = folder / seen.file
     if seen.reason:
@@ -206,7 +209,7 @@ def _look(folder: Path, seen: _Facts) -> _Facts:
     if seen.entry.excluded:
         return _refused(seen, "")
     try:
-        image = decode(path)
+        image = decode(path, salt)
     except ImageError as error:
         return _refused(seen, str(error))
     height, width = image.grey.shape

@@ -1,6 +1,7 @@
 """Crop every image of a data set, and flag the crops that a person should look at."""
 
 import re
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,7 +15,7 @@ from brain_mri.imaging import lettering, oddities, outliers
 from brain_mri.imaging.cropping import corrected, crop_to_square, head_box
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
-from brain_mri.progress import map_threads
+from brain_mri.progress import map_images
 
 STEM_LETTERS = 40
 
@@ -51,43 +52,45 @@ def crop_all(
     for label in CLASSES:
         (out / label).mkdir(parents=True, exist_ok=True)
     accepted = manifest[manifest["accepted"]]
-    patients = accepted["patient"].to_numpy()
     columns = ["image_id", "label", "file", "box"]
-    keys = accepted[columns].itertuples(index=False, name=None)
+    keys = list(accepted[columns].itertuples(index=False, name=None))
+    rows = map_images(partial(_crop, source, out, image_size), keys, "crop")
+    return _compared(pd.DataFrame(rows), accepted["patient"].to_numpy())
 
-    def crop_one(key: tuple[str, str, str, str]) -> dict[str, object]:
-        image_id, label, file, corners = key
-        try:
-            decoded = decode(source / file)
-        except ImageError as error:
-            raise InputError(
-                f"{source / printable(file)}: accepted by the audit, but now {error}; "
-                "run the audit again"
-            ) from None
-        grey = decoded.grey
-        box = corrected(head_box(grey), corners)
-        name = f"{label}/{crop_name(file, image_id)}"
-        crop = crop_to_square(grey, box, image_size)
-        write_png(out / name, crop)
-        flags = {
-            "letters": lettering.has_letters(grey),
-            "false colours": decoded.coloured,
-            "bright background": oddities.has_bright_background(grey),
-        }
-        return {
-            "image_id": image_id,
-            "label": label,
-            "file": name,
-            **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
-            "kept": round(box.area / grey.size, 4),
-            "enlarged": box.shorter < image_size,
-            "agreement": box.agreement,
-            "outlier_distance": outliers.features(crop, box.aspect),
-            "flags": box.flags
-            + tuple(flag for flag, is_set in flags.items() if is_set),
-        }
 
-    return _compared(pd.DataFrame(map_threads(crop_one, list(keys), "crop")), patients)
+def _crop(
+    source: Path, out: Path, image_size: int, key: tuple[str, str, str, str]
+) -> dict[str, object]:
+    """Write one crop; return its row, with its features as outlier distance."""
+    image_id, label, file, corners = key
+    try:
+        decoded = decode(source / file)
+    except ImageError as error:
+        raise InputError(
+            f"{source / printable(file)}: accepted by the audit, but now {error}; "
+            "run the audit again"
+        ) from None
+    grey = decoded.grey
+    box = corrected(head_box(grey), corners)
+    name = f"{label}/{crop_name(file, image_id)}"
+    crop = crop_to_square(grey, box, image_size)
+    write_png(out / name, crop)
+    flags = {
+        "letters": lettering.has_letters(grey),
+        "false colours": decoded.coloured,
+        "bright background": oddities.has_bright_background(grey),
+    }
+    return {
+        "image_id": image_id,
+        "label": label,
+        "file": name,
+        **{edge: getattr(box, edge) for edge in ("x0", "y0", "x1", "y1")},
+        "kept": round(box.area / grey.size, 4),
+        "enlarged": box.shorter < image_size,
+        "agreement": box.agreement,
+        "outlier_distance": outliers.features(crop, box.aspect),
+        "flags": box.flags + tuple(flag for flag, is_set in flags.items() if is_set),
+    }
 
 
 def summary(crops: pd.DataFrame) -> dict[str, object]:

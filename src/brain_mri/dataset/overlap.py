@@ -12,7 +12,7 @@ from brain_mri.dataset.duplicates import component_labels, duplicate_pairs
 from brain_mri.errors import InputError, printable
 from brain_mri.imaging.decoded import ImageError
 from brain_mri.imaging.decoding import decode
-from brain_mri.progress import map_threads
+from brain_mri.progress import map_images
 
 LEFT_OUT = "also in the training collection"  # reason of a file in the manifest
 
@@ -45,7 +45,7 @@ def find(
     paths = [trained / file for file in theirs["file"]]
     paths += [folder / file for file in ours["file"]]
     hashes = [*theirs["pixels_sha256"], *ours["pixels_sha256"]]
-    prints = map_threads(lambda path: fingerprint(_grey(path)), paths, "read")
+    prints = map_images(_print, paths, "read")
     pairs = duplicate_pairs(hashes, np.stack(prints), lambda i: _grey(paths[i]))
     # by chains of copies, as not every pair of near-duplicates is compared
     labels = component_labels(len(paths), pairs)
@@ -106,6 +106,10 @@ def _told(
         }
     )
     return table.sort_values(["file", "trained_file"], ignore_index=True)
+
+
+def _print(path: Path) -> npt.NDArray[np.uint64]:
+    return fingerprint(_grey(path))
 
 
 def _grey(path: Path) -> npt.NDArray[np.uint8]:

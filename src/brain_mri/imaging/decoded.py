@@ -1,5 +1,6 @@
 """Shared by all decoders: the limits of a file, the result, scaling to 8 bits."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ MAX_PNM_HEADER = 1000  # bytes; Pillow reads one at a time
 MAX_PNM_COMMENTS = 100  # in text pixels; at each, Pillow copies the rest of the data
 MAX_TIFF_VALUES = 100_000  # tags, or values of one tag; Pillow makes an object of each
 
+# Drawn in each process and never written. Equal hashes mean equal patients within one
+# audit, but identifiers cannot be tested against the hashes afterwards.
+SALT = secrets.token_bytes(32)
+
 A_VOLUME = "a volume: brain-mri add makes images of its slices"  # of a refusal
 
 USUAL = (0.5, 99.5)  # percentiles that become black and white (see `usual_ends`)
@@ -38,8 +43,8 @@ class Decoded:
     """Hold one image: `grey` (height, width) in [0, 255], file format and pixel mode.
 
     coloured: most pixels that are not dark have a strong colour (`oddities`).
-    patient: equal for files of the same patient within this process, "" if the file
-        names no patient (see `dicom`).
+    patient: equal for files of the same patient decoded with the same salt, "" if the
+        file names no patient (see `dicom`).
     """
 
     grey: npt.NDArray[np.uint8]

@@ -38,6 +38,7 @@ from brain_mri.imaging.decoded import (
     MAX_PNM_HEADER,
     MAX_SLOW_BYTES,
     MAX_SLOW_SAMPLES,
+    SALT,
     Decoded,
     ImageError,
     check_scans,
@@ -62,7 +63,7 @@ with contextlib.suppress(AttributeError, OSError):  # if Pillow lacks libtiff
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def decode(path: Path) -> Decoded:
+def decode(path: Path, salt: bytes = SALT) -> Decoded:
     """Decode one file to grey levels, by its content and not by its suffix.
 
     The EXIF orientation is applied if it can be read. The first frame of an animation
@@ -71,7 +72,7 @@ def decode(path: Path) -> Decoded:
     profile, and reduced to its upper 8 bits; LAB gives its L channel. Grey or luma of
     more than 8 bits is scaled linearly from its own 0.5..99.5 percentiles to 0..255
     (`decoded.usual_ends`).
-    For DICOM see `dicom.decode`, for volumes `volumes.read`.
+    For DICOM, and what `salt` is for, see `dicom.decode`; for volumes `volumes.read`.
 
     Raises:
         ImageError: The file is empty, damaged, not an image, a TIFF of several images,
@@ -84,7 +85,10 @@ def decode(path: Path) -> Decoded:
         raise ImageError(f"NIfTI, {A_VOLUME}")
     try:
         file = dicom_files.completed(content)
-        decoded = _picture(content) if file is None else dicom_module().decode(file)
+        if file is None:
+            decoded = _picture(content)
+        else:
+            decoded = dicom_module().decode(file, salt)
     except MemoryError:
         raise InputError(
             f"{path}: not enough memory to decode it; an image needs 1 GB at most"

@@ -8,7 +8,6 @@ import hashlib
 import io
 import logging
 import re
-import secrets
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -31,6 +30,7 @@ from brain_mri.imaging import functional_groups, oddities
 from brain_mri.imaging.decoded import (
     A_VOLUME,
     MAX_SLOW_BYTES,
+    SALT,
     Decoded,
     Ends,
     ImageError,
@@ -92,15 +92,11 @@ ABSENT = (
 FIELD = "(patient|subject|id|name)"
 PLACEHOLDER = f"({ABSENT})?{FIELD}*|{FIELD}+({ABSENT})|0*|x{{2,}}"
 
-# Drawn in each process and never written. Equal hashes mean equal patients within one
-# audit, but identifiers cannot be tested against the hashes afterwards.
-_SALT = secrets.token_bytes(32)
-
 warnings.filterwarnings("ignore", module=r"pydicom\b")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
-def decode(content: bytes) -> Decoded:
+def decode(content: bytes, salt: bytes = SALT) -> Decoded:
     """Decode a DICOM file of one frame to grey levels.
 
     Window, rescale slope and intercept of the frame's functional group count before
@@ -113,8 +109,8 @@ def decode(content: bytes) -> Decoded:
     padding are. MONOCHROME1 is inverted. Colour becomes luma.
 
     `patient` is a hash of `PatientID` with a random salt that is kept in memory only,
-    so it can be compared only within this process. It is "" for a missing identifier
-    and for a placeholder (see `is_placeholder`).
+    so it can be compared only with hashes of the same salt. It is "" for a missing
+    identifier and for a placeholder (see `is_placeholder`).
 
     Raises:
         ImageError: there is no image, there are several frames, a needed element is
@@ -122,7 +118,7 @@ def decode(content: bytes) -> Decoded:
 
     Source: DICOM PS3.3, C.11.1, C.11.2 and C.7.6.3, as pydicom implements it.
     """
-    return guarded(lambda: _decode(content))
+    return guarded(lambda: _decode(content, salt))
 
 
 def guarded(read: Callable[[], Read]) -> Read:
@@ -162,7 +158,7 @@ def opened(content: bytes) -> Opened:
     return Opened(data, groups, int(data.get("NumberOfFrames") or 1))
 
 
-def _decode(content: bytes) -> Decoded:
+def _decode(content: bytes, salt: bytes) -> Decoded:
     data, groups, frames = opened(content)
     if frames != 1:
         raise ImageError(f"DICOM of {frames} frames, {A_VOLUME}")
@@ -174,7 +170,7 @@ def _decode(content: bytes) -> Decoded:
         colours = _colours(pixels, of_frame)
         grey = np.asarray(Image.fromarray(colours).convert("L"))
         coloured = oddities.is_coloured(colours)
-    return Decoded(grey, "DICOM", colour_space, patient(data), coloured)
+    return Decoded(grey, "DICOM", colour_space, patient(data, salt), coloured)
 
 
 def settings(data: Dataset, groups: Groups, frame: int) -> Dataset:
@@ -379,9 +375,9 @@ def _colours(colours: npt.NDArray, data: Dataset) -> npt.NDArray[np.uint8]:
     return (colours >> (bits - 8)).astype(np.uint8)
 
 
-def patient(data: Dataset) -> str:
+def patient(data: Dataset, salt: bytes = SALT) -> str:
     """Return the patient as in `Decoded`."""
     identifier = str(data.get("PatientID") or "").strip(" \0")
     if is_placeholder(identifier):
         return ""
-    return hashlib.blake2b(identifier.encode(), key=_SALT, digest_size=16).hexdigest()
+    return hashlib.blake2b(identifier.encode(), key=salt, digest_size=16).hexdigest()
