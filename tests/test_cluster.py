@@ -23,7 +23,7 @@ from brain_mri.files import tables
 from brain_mri.imaging.decoded import SALT, ImageError
 
 cluster = pytest.importorskip("brain_mri.cluster")
-IMAGES = 20
+IMAGES = 12
 PATIENCE = 60  # seconds, for a busy machine
 SIDE = 32  # px of a crop
 
@@ -54,9 +54,8 @@ def dask(folder, *, workers, deaths=3):
         for _ in range(workers):
             start("worker", "--nthreads", "1", "--no-nanny")
         at = address(folder / "at.json")
-        if workers:
-            with cluster.Client(at, set_as_default=False) as client:
-                client.wait_for_workers(workers, timeout=PATIENCE)
+        with cluster.Client(at, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=PATIENCE)
         yield at, started[0], started[1:]
     finally:
         for process in started:
@@ -134,8 +133,7 @@ def test_a_killed_worker_changes_no_byte(dataset, tmp_path, monkeypatch):
     assert {*read, *crop} - {"victim"} == known  # nothing ran here
     assert len(read) == IMAGES + 1
     assert crop.count("victim") == 2  # once in vain
-    before, after = crop.index("victim"), crop[::-1].index("victim")
-    assert min(before, after) > 0
+    assert crop.index("victim") > 0  # and not before all others
 
 
 def test_all_of_a_stage_runs_there(sent, tmp_path, monkeypatch):
@@ -188,12 +186,15 @@ def test_a_worker_that_sees_other_folders_reads_nothing(sent, monkeypatch, tmp_p
     assert str(tmp_path) in str(error.value)
 
 
-def test_work_that_kills_each_worker_is_given_up(tmp_path, monkeypatch):
+def test_work_that_kills_the_last_worker_is_given_up(tmp_path, monkeypatch):
     """joblib's own backend would wait for ever."""
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
     with dask(tmp_path, workers=1, deaths=0) as (at, *_):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", at)
         with pytest.raises(InputError, match=r"^Dask gave up: .*\(often memory\)"):
             progress.map_images(partial(fatal.kill, 0), range(4), "")
+        with pytest.raises(InputError, match="had no worker within 1 s"):
+            progress.map_images(abs, [1], "")
 
 
 def test_a_scheduler_that_ends_is_named(tmp_path, monkeypatch):
@@ -201,14 +202,6 @@ def test_a_scheduler_that_ends_is_named(tmp_path, monkeypatch):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", at)
         with pytest.raises(InputError, match=r"scheduler tcp://\S+ has ended"):
             progress.map_images(partial(fatal.kill, scheduler.pid), range(4), "")
-
-
-def test_a_scheduler_without_workers_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
-    with dask(tmp_path, workers=0) as (at, *_):
-        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", at)
-        with pytest.raises(InputError, match="had no worker within 1 s"):
-            progress.map_images(abs, [1], "")
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:{}", "nowhere", "web://a:1"])
