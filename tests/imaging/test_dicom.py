@@ -451,7 +451,7 @@ def test_the_frames_own_group_is_before_the_shared_and_the_file_fills_in(put):
 
 def test_nothing_else_of_a_functional_group_is_kept(put, monkeypatch):
     read = []
-    monkeypatch.setattr(dicom, "patient", lambda data: read.append(data) or "")
+    monkeypatch.setattr(dicom, "patient", lambda data, salt: read.append(data) or "")
     group = groups(WINDOW, RESCALED, **SECRETS)
     group[0].FrameVOILUTSequence[0].PatientName = SECRETS["PatientName"]
     decode(put(damaged.dicom(RAMP, PerFrameFunctionalGroupsSequence=group)))
