@@ -187,7 +187,7 @@ def test_a_worker_that_sees_other_folders_reads_nothing(sent, monkeypatch, tmp_p
 
 
 def test_work_that_kills_the_last_worker_is_given_up(tmp_path, monkeypatch):
-    """joblib's own backend would wait for ever."""
+    """Rather than waiting for a worker that never comes."""
     monkeypatch.setattr(cluster, "PATIENCE", 1)
     with dask(tmp_path, workers=1, deaths=0) as (at, *_):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", at)

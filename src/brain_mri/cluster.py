@@ -1,4 +1,4 @@
-"""Send per-image work to a Dask cluster, through joblib.
+"""Send per-image work to a Dask cluster.
 
 The result for an image must not depend on the machine that reads it. Each worker is
 therefore checked for the same code and the same folders before it reads the first one.
@@ -8,20 +8,22 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Client, KilledWorker
-from joblib import parallel_config
-from joblib._dask import DaskDistributedBackend
+from tqdm.auto import tqdm
 
 from brain_mri.errors import InputError, printable
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AT_ONCE = 64  # items sent in one message
 PATIENCE = 10  # seconds, for the scheduler to answer and for a first worker
 READERS = ("numpy", "opencv-python-headless", "pillow", "pydicom", "scipy")
 
@@ -41,33 +43,50 @@ def _code() -> str:
 CODE = _code()  # at import: a worker that started before a change still runs the old
 
 
-@contextmanager
-def joined(address: str) -> Iterator[Callable[[Callable], Callable]]:
-    """Let joblib use the cluster of a scheduler; yield what prepares a function for it.
+def map_images(
+    address: str,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    what: str,
+) -> list[Result]:
+    """Apply a function to each item on a cluster; results are in the items' order.
 
-    The prepared function takes one item. It runs in any folder, because relative paths
-    that the function holds as arguments of a `partial`, and items that are paths, are
-    taken from this process's folder.
+    Function, items and results are pickled. Relative paths that the function holds as
+    arguments of a `partial`, and items that are paths, are taken from this process's
+    folder. A worker that ends loses nothing: another one does its items again. Dask's
+    own client is used because joblib 1.6 waits for ever for a task that Dask gives up.
+
+    Args:
+        address: of the scheduler.
+        function, items: as in `progress.map_images`.
+        what: label of the progress bar.
 
     Raises:
         InputError: the scheduler does not answer or has no worker, a worker has other
-            code or other folders, Dask gives an image up, or the scheduler ends.
+            code or other folders, Dask gives an item up, or the scheduler ends.
     """
-    try:
-        with _client(address) as client, parallel_config(backend=_Backend(client)):
-            yield lambda function: partial(
-                _run, CODE, _stamps(function), Path.cwd(), function
-            )
-    except KilledWorker as error:
-        raise InputError(
-            f"Dask gave up: {error.allowed_failures + 1} workers ended while they read "
-            "the same images; look for the reason (often memory) in their output"
-        ) from error
-    except CancelledError as error:
-        raise InputError(
-            f"the Dask scheduler {printable(address)} has ended or is out of reach; "
-            "start it again, then `dvc repro`"
-        ) from error
+    run = partial(_run, CODE, _stamps(function), Path.cwd(), function)
+    with _client(address) as client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+            sent = client.map(run, items, pure=False, batch_size=AT_ONCE)
+            shown = tqdm(sent, what, leave=False, disable=None)
+            return [future.result() for future in shown]
+        except TimeoutError as error:
+            raise InputError(
+                f"DASK_SCHEDULER_ADDRESS: the Dask scheduler had no worker within "
+                f"{PATIENCE} s; start one (docs/machines.md)"
+            ) from error
+        except KilledWorker as error:
+            raise InputError(
+                f"Dask gave up: {error.allowed_failures + 1} workers ended while they "
+                "read one image; look for the reason (often memory) in their output"
+            ) from error
+        except CancelledError as error:
+            raise InputError(
+                f"the Dask scheduler {printable(address)} has ended or is out of "
+                "reach; start it again, then `dvc repro`"
+            ) from error
 
 
 def _client(address: str) -> Client:
@@ -88,36 +107,6 @@ class _Client(Client):
 
     def __del__(self) -> None:
         pass  # one that is connected is closed by its `with`
-
-
-class _Backend(DaskDistributedBackend):
-    """joblib's own backend, corrected in two points.
-
-    It reports only results, so joblib 1.6 waits for ever for a task that Dask gives up.
-    With a cluster of one core, it does all work in this process.
-    """
-
-    def __init__(self, client: Client) -> None:
-        super().__init__(client=client, wait_for_workers_timeout=PATIENCE)
-
-    def effective_n_jobs(self, n_jobs: int) -> int:
-        try:
-            return max(2, super().effective_n_jobs(n_jobs))
-        except TimeoutError as error:
-            raise InputError(
-                f"DASK_SCHEDULER_ADDRESS: the Dask scheduler had no worker within "
-                f"{PATIENCE} s; start one (docs/machines.md)"
-            ) from error
-
-    def submit(self, func: Any, callback: Any = None) -> Future:
-        future: Future = super().submit(func, callback)
-        future.add_done_callback(lambda done: done.exception() and callback(done))
-        return future
-
-    def retrieve_result_callback(self, out: Any) -> Any:
-        if isinstance(out, Future):
-            return out.result()
-        return super().retrieve_result_callback(out)
 
 
 def _run(

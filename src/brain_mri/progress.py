@@ -2,11 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
 from tqdm.contrib.concurrent import thread_map
 
 from brain_mri.errors import InputError
@@ -48,27 +45,15 @@ def map_images(
     """Apply a function to each image, on all cores or on the cluster that is named.
 
     The environment names a cluster by `DASK_SCHEDULER_ADDRESS`, Dask's own variable.
-    Function, items and results are then pickled: the function may be a `partial` of a
-    module's function, depends on its item alone, and may write a file for each item.
-    Results are in the items' order; a progress bar labelled `what` is shown on a
-    terminal.
+    The function depends on its item alone, and may write a file for each. It must be
+    one that can be pickled: a module's function, or a `partial` of one.
 
     Raises:
-        InputError: the cluster cannot be used (see `cluster.joined`).
+        InputError: the cluster cannot be used (see `cluster.map_images`).
     """
-    with _joined() as prepared:
-        call, parallel = (
-            delayed(prepared(function)),
-            Parallel(n_jobs=cores(), prefer="threads", return_as="generator"),
-        )
-        results = parallel(call(item) for item in items)
-        return list(tqdm(results, what, len(items), leave=False, disable=None))
-
-
-def _joined() -> AbstractContextManager[Callable[[Callable], Callable]]:
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address:
-        return nullcontext(lambda function: function)
+        return map_threads(function, items, what)
     try:
         from brain_mri import cluster
     except ModuleNotFoundError:
@@ -76,7 +61,7 @@ def _joined() -> AbstractContextManager[Callable[[Callable], Callable]]:
             "DASK_SCHEDULER_ADDRESS is set, which needs distributed: "
             "pip install -e '.[dask]', or unset the variable"
         ) from None
-    return cluster.joined(address)
+    return cluster.map_images(address, function, items, what)
 
 
 def print_epoch(
