@@ -13,13 +13,10 @@ from brain_mri.presentation import wording
 
 
 def main(data: Path, models: Path, metrics: Path, *, params: Params) -> None:
-    here, train = data / "external", arrays.read(data / "split" / "train")
+    here, reference = data / "external", arrays.read(models / "likeness")
     images = arrays.read(here / "images")
-    own, distance = likeness.distances(
-        likeness.described(train, tables.read_csv(data / "crop.csv")),
-        train.index["patient"].to_numpy(),
-        likeness.described(images, tables.read_csv(here / "crop.csv")),
-    )
+    described = likeness.described(images, tables.read_csv(here / "crop.csv"))
+    distance = likeness.distances(reference, described)
     scored = {name: tables.read_csv(here / f"{name}.csv") for name in NETWORKS}
     nulls = tables.read_csv(here / "baselines.csv")
     distance_of = dict(zip(images.index["image_id"], distance, strict=True))
@@ -40,7 +37,9 @@ def main(data: Path, models: Path, metrics: Path, *, params: Params) -> None:
     }
     contents[external.STATISTICS] |= {
         "counts": counts,
-        "distance": likeness.summary(own, distance),
+        "distance": likeness.summary(
+            reference.index["distance"].to_numpy(), distance
+        ),
     }
     for name, content in contents.items():
         values.write(metrics / name, content)

@@ -25,29 +25,44 @@ def described(part: Part, crops: pd.DataFrame) -> npt.NDArray[np.float32]:
     )
 
 
-def distances(
-    trained: npt.NDArray[np.float32],
-    patients: npt.NDArray[np.str_],
-    asked: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the distances of training images and of others to the training images.
-
-    Each is the mean distance to the five nearest training images of other patients, one
-    image per patient. With five training patients or fewer all distances are 0.
+def reference(train: Part, crops: pd.DataFrame) -> Part:
+    """Describe the training images, as a reference for other images.
 
     Args:
-        trained: `described` training images, shape (n, 513).
-        patients: patient of each training image, shape (n,).
-        asked: other images, shape (m, 513).
+        train: the crops, uint8 (n, size, size), with column patient.
+        crops: as for `described`.
 
     Returns:
-        Of the training images, shape (n,), and of the others, shape (m,).
+        A row per training image, in the same order: features, float32 (n, 513), and the
+        index with one column more, distance (see `outliers.distances`).
     """
-    first = np.unique(patients, return_index=True)[1]
-    own = outliers.distances(trained, patients)
-    if len(first) <= outliers.NEIGHBOURS:
-        return own, np.zeros(len(asked))
-    return own, outliers.distances_to(trained[first], asked)
+    features = described(train, crops)
+    distance = outliers.distances(features, train.index["patient"].to_numpy())
+    return Part(features, train.index.assign(distance=distance))
+
+
+def one_per_patient(reference: Part) -> npt.NDArray[np.float32]:
+    """Return the features of the first image of each patient, shape (m, 513)."""
+    first = np.unique(reference.index["patient"], return_index=True)[1]
+    return np.asarray(reference.values[first])
+
+
+def distances(
+    reference: Part, asked: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Return the distances of images to the training images.
+
+    Each is the mean distance to the five nearest training images, one per patient. With
+    five training patients or fewer all distances are 0.
+
+    Args:
+        reference: the result of `reference`.
+        asked: `described` images, shape (m, 513).
+    """
+    trained = one_per_patient(reference)
+    if len(trained) <= outliers.NEIGHBOURS:
+        return np.zeros(len(asked))
+    return outliers.distances_to(trained, asked)
 
 
 def summary(
@@ -56,7 +71,8 @@ def summary(
     """Return the medians, the fence of the training images and how many lie beyond it.
 
     Args:
-        own, asked: the result of `distances`.
+        own: column distance of the result of `reference`.
+        asked: the result of `distances`.
     """
     fence = outliers.fence(own)
     return {

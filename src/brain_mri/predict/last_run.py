@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from brain_mri import dvc_lock
-from brain_mri.dataset.likeness import described
+from brain_mri.dataset.likeness import one_per_patient
 from brain_mri.errors import InputError
 from brain_mri.files import arrays, tables
 from brain_mri.imaging import outliers
 from brain_mri.predict.images import Likeness, Network
 
 DATA, MODELS, METRICS = Path("data"), Path("models"), Path("metrics")
-TRAIN, TEST = DATA / "split" / "train", DATA / "split" / "test"
+TEST, LIKENESS = DATA / "split" / "test", MODELS / "likeness"
 CONVOLUTIONS = {"scratch": MODELS / "scratch", "vgg": DATA / "vgg16_notop.npy"}
 
 
@@ -49,12 +49,12 @@ def trained(root: Path, last: str = "compare") -> Trained:
 
     Args:
         root: the project's folder.
-        last: the stage up to which all stages must belong to one run.
+        last: the stage up to which, with stage likeness, all must belong to one run.
 
     Raises:
         InputError: there is no complete run, or dvc.lock mixes two runs.
     """
-    run = dvc_lock.read(root, last)
+    run = dvc_lock.read(root, last, "likeness")
     taken = run.params
     try:
         dataset = str(taken["dataset"])
@@ -128,18 +128,16 @@ def network(model: Any) -> Network:
 
 
 def likeness(run: dvc_lock.Run) -> Likeness | None:
-    """Describe the training images of the last run; None if missing or too few.
+    """Load the features of the last run's training images; None if missing or too few.
 
     Raises:
-        InputError: the images or their tables belong to another run.
+        InputError: the features belong to another run.
     """
-    if not (run.root / TRAIN).exists():
+    if not (run.root / LIKENESS).exists():
         return None
-    part = arrays.read(run.output(TRAIN))
-    features = described(part, tables.read_csv(run.output(DATA / "crop.csv")))
-    patients = part.index["patient"].to_numpy()
-    first = np.unique(patients, return_index=True)[1]
-    if len(first) <= outliers.NEIGHBOURS:  # too few to judge distances
+    reference = arrays.read(run.output(LIKENESS))
+    described = one_per_patient(reference)
+    if len(described) <= outliers.NEIGHBOURS:  # too few to judge distances
         return None
-    limit = outliers.fence(outliers.distances(features, patients))
-    return Likeness(features[first], limit)
+    limit = outliers.fence(reference.index["distance"].to_numpy())
+    return Likeness(described, limit)

@@ -36,7 +36,10 @@ class Asked:
         if self.vgg_weights == "random":
             yield "The convolutions of VGG-16 are random, not pretrained."
         if self.likeness is None:
-            yield "No training images here, or too few: unusual images are not noted."
+            yield (
+                "No description of the training images here, or of too few: unusual "
+                "images are not noted."
+            )
         yield "Research software, not for diagnosis."
 
 
