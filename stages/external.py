@@ -37,9 +37,7 @@ def main(data: Path, models: Path, metrics: Path, *, params: Params) -> None:
     }
     contents[external.STATISTICS] |= {
         "counts": counts,
-        "distance": likeness.summary(
-            reference.index["distance"].to_numpy(), distance
-        ),
+        "distance": likeness.summary(reference.index["distance"].to_numpy(), distance),
     }
     for name, content in contents.items():
         values.write(metrics / name, content)

@@ -31,6 +31,7 @@ ALL_STAGES = [
     "audit",
     "crop",
     "split",
+    "likeness",
     "augment",
     "train_scratch",
     "vgg_weights",

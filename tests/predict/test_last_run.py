@@ -7,31 +7,30 @@ import pandas as pd
 import pytest
 
 from brain_mri import dvc_lock
+from brain_mri.dataset.likeness import reference
 from brain_mri.errors import InputError
-from brain_mri.files import arrays, tables
+from brain_mri.files import arrays
 from brain_mri.imaging import outliers
 from brain_mri.networks import scratch
 from brain_mri.predict import last_run
 
 SIZE = 32
-TABLE = last_run.DATA / "crop.csv"
 
 
 def run_with(root, groups):
-    """A run whose training part has these groups, a picture each."""
+    """A run whose training part had these groups, a picture each; the part is gone."""
     ids = [f"{i:012d}" for i in range(len(groups))]
     noise = np.random.default_rng(1).integers(0, 256, (len(ids), SIZE, SIZE), np.uint8)
-    index = pd.DataFrame(
-        {"image_id": ids, "picture": ids, "patient": groups, "y_true": 0}
-    )
-    arrays.write(root / last_run.TRAIN, index, [noise])
+    index = pd.DataFrame({"image_id": ids, "patient": groups, "y_true": 0})
     box = {"x0": 0, "y0": 0, "x1": 9, "y1": 10}
-    tables.write_csv(root / TABLE, pd.DataFrame({"image_id": ids, **box}))
-    outs = {p.as_posix(): dvc_lock.md5(root / p) for p in (last_run.TRAIN, TABLE)}
-    return dvc_lock.Run(root, {"split": dvc_lock.Stage({}, outs, {})})
+    crops = pd.DataFrame({"image_id": ids, **box})
+    made = reference(arrays.Part(noise, index), crops)
+    arrays.write(root / last_run.LIKENESS, made.index, [made.values])
+    outs = {last_run.LIKENESS.as_posix(): dvc_lock.md5(root / last_run.LIKENESS)}
+    return dvc_lock.Run(root, {"likeness": dvc_lock.Stage({}, outs, {})})
 
 
-def test_without_training_images_nothing_is_said_of_likeness(tmp_path):
+def test_without_the_description_nothing_is_said_of_likeness(tmp_path):
     assert last_run.likeness(dvc_lock.Run(tmp_path, {})) is None
 
 
@@ -48,6 +47,21 @@ def test_a_group_of_the_training_images_stands_there_once(tmp_path):
     assert (own <= found.limit).all()  # no nearer than to itself
 
 
+def test_the_limit_is_the_fence_of_the_distances_between_all_images(tmp_path):
+    groups = list("abcdefghhh")
+    run = run_with(tmp_path, groups)
+    features = arrays.read(tmp_path / last_run.LIKENESS).values
+    own = outliers.distances(features, np.array(groups))
+    assert last_run.likeness(run).limit == outliers.fence(own)
+
+
+def test_a_description_of_another_run_is_refused(tmp_path):
+    run = run_with(tmp_path, list("abcdefg"))
+    run_with(tmp_path, list("abcdef"))
+    with pytest.raises(InputError, match="models/likeness: is not what the run in"):
+        last_run.likeness(run)
+
+
 def test_a_heat_map_does_not_depend_on_its_neighbours():
     network = last_run.network(scratch.scratch_cnn(SIZE, 0))
     steps = np.random.default_rng(2).integers(0, 256, (3, SIZE, SIZE), np.uint8)
@@ -58,9 +72,8 @@ def test_a_heat_map_does_not_depend_on_its_neighbours():
 
 def test_without_tensorflow_the_way_round_is_named(tmp_path, monkeypatch):
     run = run_with(tmp_path, list("abcdef"))
-    monkeypatch.setattr(last_run, "MODELS", last_run.DATA / "split")
-    monkeypatch.setattr(last_run, "CONVOLUTIONS", {"train": last_run.TRAIN})
+    monkeypatch.setattr(last_run, "CONVOLUTIONS", {"likeness": last_run.LIKENESS})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    trained = last_run.Trained(run, SIZE, 0.5, False, "train", "random", "data", "0")
+    trained = last_run.Trained(run, SIZE, 0.5, False, "likeness", "random", "data", "0")
     with pytest.raises(InputError, match="needs TensorFlow; predict --onnx does not"):
-        last_run.load(trained, "train")
+        last_run.load(trained, "likeness")

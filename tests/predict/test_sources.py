@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -238,13 +239,38 @@ def test_an_unfinished_run_answers_nothing(copied):
         assert "did not read the data/crop.csv that crop wrote; dvc repro" in told
 
 
+def test_training_images_of_another_run_are_noticed(copied):
+    """What `dvc repro compare` leaves after a change of the split."""
+    path = copied / "dvc.lock"
+    content = yaml.safe_load(path.read_text())
+    for dep in content["stages"]["likeness"]["deps"]:
+        if dep["path"] == "data/split/train":
+            dep["md5"] = "0" * 32
+    path.write_text(yaml.safe_dump(content))
+    told = refused(copied, "predict", "data/phantom")
+    assert "likeness did not read the data/split/train that split wrote" in told
+
+
+def test_training_images_are_not_needed(copied, tmp_path):
+    stripes = np.indices((80, 80)).sum(axis=0) % 10 * 25  # like no head
+    Image.fromarray(stripes.astype(np.uint8)).save(tmp_path / "stripes.png")
+    asked = ("predict", tmp_path / "stripes.png", "--format", "json")
+    before = inside(copied, *asked)
+    assert "unlike the training images" in before.stdout
+    shutil.rmtree(copied / "data/split/train")
+    (copied / "data/crop.csv").unlink()
+    after = inside(copied, *asked)
+    assert (after.stdout, after.stderr) == (before.stdout, before.stderr)
+    shutil.rmtree(copied / "models/likeness")  # not pulled
+    without = inside(copied, *asked)
+    assert "unusual images are not noted" in without.stderr
+    [row], [other] = json.loads(before.stdout), json.loads(without.stdout)
+    assert row["scratch"] == other["scratch"]
+    assert row["notes"] == ["unlike the training images", *other["notes"]]
+
+
 @pytest.mark.parametrize(
-    "path",
-    [
-        "models/scratch/scratch.npy",
-        "data/crop.csv",
-        "data/split/train/index.csv",
-    ],
+    "path", ["models/scratch/scratch.npy", "models/likeness/index.csv"]
 )
 def test_files_of_another_run_answer_nothing(copied, path):
     with (copied / path).open("ab") as file:
