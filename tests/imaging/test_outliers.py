@@ -90,7 +90,9 @@ def test_the_fence_is_tukeys():
 def test_the_distance_to_a_reference_is_that_to_its_five_nearest():
     reference = np.array([[0.0], [1], [2], [3], [4], [50]], np.float32)
     asked = np.array([[0.0], [10]], np.float32)
-    assert outliers.distances_to(reference, asked) == pytest.approx([2, 8])
+    assert outliers.distances_to(outliers.search_in(reference), asked) == pytest.approx(
+        [2, 8]
+    )
 
 
 @pytest.mark.parametrize("text", ["W 600", "10:55", "A. B. Clinic"])

@@ -43,7 +43,7 @@ def test_a_group_of_the_training_images_stands_there_once(tmp_path):
     found = last_run.likeness(run_with(tmp_path, list("abcdeff")))
     assert found.described.shape == (6, len(outliers.features(np.eye(SIZE), 1.0)))
     assert found.limit > 0
-    own = outliers.distances_to(found.described, found.described)
+    own = outliers.distances_to(found.search, found.described)
     assert (own <= found.limit).all()  # no nearer than to itself
 
 

@@ -62,7 +62,7 @@ def distances(
     trained = one_per_patient(reference)
     if len(trained) <= outliers.NEIGHBOURS:
         return np.zeros(len(asked))
-    return outliers.distances_to(trained, asked)
+    return outliers.distances_to(outliers.search_in(trained), asked)
 
 
 def summary(

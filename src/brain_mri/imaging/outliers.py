@@ -90,17 +90,25 @@ def distances(
     return np.round(others.mean(axis=1), 3)
 
 
+def search_in(reference: npt.NDArray[np.float32]) -> NearestNeighbors:
+    """Prepare a reference for `distances_to`.
+
+    Args:
+        reference: `features` of five images or more, one per patient, shape (m, d).
+    """
+    search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")
+    return search.fit(reference.astype(np.float64))
+
+
 def distances_to(
-    reference: npt.NDArray[np.float32], described: npt.NDArray[np.float32]
+    search: NearestNeighbors, described: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
     """Return the mean distance of each image to its five nearest in a reference.
 
     Args:
-        reference: `features` of five images or more, one per patient, shape (m, d).
+        search: the result of `search_in`.
         described: `features` of the images to measure, shape (n, d).
     """
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")
-    search.fit(reference.astype(np.float64))
     gaps, _ = search.kneighbors(described.astype(np.float64))
     return np.round(gaps.mean(axis=1), 3)
 

@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.neighbors import NearestNeighbors
 from tqdm import tqdm
 
 from brain_mri.collection import junk
@@ -58,6 +60,11 @@ class Likeness:
 
     described: npt.NDArray[np.float32]
     limit: float
+
+    @cached_property
+    def search(self) -> NearestNeighbors:
+        """Return the features, prepared for `outliers.distances_to`."""
+        return outliers.search_in(self.described)
 
 
 @dataclass(frozen=True)
@@ -267,7 +274,7 @@ def _far(good: Sequence[_Prepared], likeness: Likeness | None) -> list[bool]:
     if likeness is None:
         return [False] * len(good)
     described = np.stack([outliers.features(one.crop, one.aspect) for one in good])
-    return list(outliers.distances_to(likeness.described, described) > likeness.limit)
+    return list(outliers.distances_to(likeness.search, described) > likeness.limit)
 
 
 def _explain(
