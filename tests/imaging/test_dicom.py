@@ -795,7 +795,7 @@ def test_no_identifier_is_in_any_output(walked):
 
 def test_only_named_elements_are_read(put, monkeypatch):
     read = []
-    monkeypatch.setattr(dicom, "patient", lambda data: read.append(data) or "")
+    monkeypatch.setattr(dicom, "patient", lambda data, _: read.append(data) or "")
     decode(put(damaged.dicom(RAMP, WindowCenter=900, WindowWidth=900, **SECRETS)))
     names = {element.keyword for data in read for element in data}
     assert names & set(SECRETS) == {"PatientID"}
