@@ -80,6 +80,14 @@ def run(folder, *command, check=True, **more):
     return result
 
 
+def run_stages(folder, **more):
+    """Run the whole graph in one process, which is three times as fast as DVC's run.
+
+    `test_pipeline.test_same_inputs_same_bytes` runs it by DVC, with the same bytes.
+    """
+    return run(folder, sys.executable, "tests/one_process.py", **more)
+
+
 def copy_project(target):
     """Copy what Git tracks or would track, as a repository of its own.
 
@@ -184,6 +192,6 @@ def project(tmp_path_factory):
     folder = copy_project(tmp_path_factory.mktemp("a clone with spaces") / "brain mri")
     shrink(folder)
     commit(folder, "shrink")
-    run(folder, "dvc", "repro", **offline(folder.parent / "offline"))
+    run_stages(folder, **offline(folder.parent / "offline"))
     commit(folder, "results")
     return folder

@@ -239,7 +239,7 @@ def test_the_block_blocks_and_tells(tmp_path, name):
 
 
 def test_no_stage_tries_the_network(project):
-    """The fixture ran the whole graph, DVC included, behind the block."""
+    """The fixture ran every stage, and DVC, behind the block."""
     off = project.parent / "offline"
     assert (off / "sitecustomize.py").exists()
     tried = off / "tried.txt"
