@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -152,16 +153,46 @@ def image_ids(path: Path) -> set[str]:
     return set(table["image_id"])
 
 
+def machine_given(text: str) -> slice:
+    """Parse K/N, the K-th of N machines, as every N-th of a list from the K-th."""
+    found = re.fullmatch("([0-9]{1,4})/([0-9]{1,4})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise typer.BadParameter(
+            "expected K/N, as 2/3 for the second of three machines, found "
+            f"{printable(text)!r}"
+        )
+    return slice(int(found[1]) - 1, None, int(found[2]))
+
+
 @app.command()
-def crossval() -> None:
+def crossval(
+    machine: Annotated[
+        slice | None,
+        typer.Option(
+            parser=machine_given,
+            metavar="K/N",
+            help="As the K-th of N machines: train every N-th fold, gather nothing.",
+        ),
+    ] = None,
+) -> None:
     """Train both networks in every fold of a cross-validation, and compare them.
 
     Runs evidence/dvc.yaml, with as many folds at once as the cores allow: about an
     hour on two. After a stop the same command goes on: only missing folds run.
+    Several machines may share the folds (docs/machines.md).
     """
     advice = "folds that are done are kept, brain-mri crossval goes on"
     with one_line_if_stopped(advice), clear_errors():
-        crossval_run.run(ROOT, config.load(ROOT / config.FILE))
+        params = config.load(ROOT / config.FILE)
+        if machine is None:
+            crossval_run.run(ROOT, params)
+            return
+        crossval_run.run_some(ROOT, params, machine)
+        typer.echo(
+            f"Next: dvc push --run-cache {crossval_run.PIPELINE}\n"
+            "Once all machines have, on one of them: "
+            f"dvc repro --pull {crossval_run.PIPELINE}"
+        )
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """Run evidence/dvc.yaml: the CNN's folds side by side, each a stage of its own.
 
 DVC runs the stages of one command one after the other, so each fold gets a command of
-its own. A stop loses only the folds that are at work; DVC knows the others.
+its own. A stop loses only the folds that are at work; DVC knows the others. Several
+machines may share the folds: docs/machines.md.
 """
 
 import os
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -33,14 +35,42 @@ def run(root: Path, params: Params) -> None:
         InputError: a stage failed; the message names the first one and its error.
         KeyboardInterrupt: Ctrl-C or SIGTERM; all processes have ended.
     """
+    with _sigterm_as_ctrl_c():
+        repro(root, f"{PIPELINE}:views", f"{PIPELINE}:features")
+        train_missing(root, params)
+        repro(root, PIPELINE)
+
+
+def run_some(root: Path, params: Params, some: slice) -> None:
+    """Train the CNN in some of the runs, as one machine of several; gather nothing.
+
+    Whatever DVC's remote or a shared cache has is taken from there, not made again.
+
+    Args:
+        root: the project's folder.
+        params: its parameters.
+        some: which runs, of those that `stages` returns.
+
+    Raises:
+        InputError, KeyboardInterrupt: as `run`.
+    """
+    with _sigterm_as_ctrl_c():
+        repro(root, "--pull", f"{PIPELINE}:views")
+        train_missing(root, params, some)
+
+
+def train_missing(root: Path, params: Params, some: slice = slice(None)) -> None:
+    """Train the CNN in those of some runs that DVC does not know."""
+    runs = stages(params)
+    if todo := pipeline.unfinished(root, list(runs)[some]):
+        train(root, {name: runs[name] for name in todo}, at_once(params))
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        repro(root, f"{PIPELINE}:views", f"{PIPELINE}:features")
-        all_runs = stages(params)
-        todo = pipeline.unfinished(root, list(all_runs))
-        if todo:
-            train(root, {name: all_runs[name] for name in todo}, at_once(params))
-        repro(root, PIPELINE)
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
