@@ -12,7 +12,12 @@ from brain_mri import cli, config, crossval_run
 from brain_mri.files import tables
 
 FEW = {"repeats": [1], "folds": [1, 2], "shares": [], "seeds": []}
-OPTIONAL = ("data/evidence/", "data/external/", "reports/evidence.html")
+OPTIONAL = (  # outputs of the pipelines in evidence/
+    "data/evidence/",
+    "data/external/",
+    "data/phantom_elsewhere",
+    "reports/evidence",
+)
 WEIGHTS = ("models/scratch", "models/vgg", "data/vgg16_notop.npy")
 RESULTS = (".json", "_folds.csv", "_predictions.csv", "_statistics.csv")
 
