@@ -19,7 +19,6 @@ OPTIONAL = (  # outputs of the pipelines in evidence/
     "reports/evidence",
 )
 WEIGHTS = ("models/scratch", "models/vgg", "data/vgg16_notop.npy")
-RESULTS = (".json", "_folds.csv", "_predictions.csv", "_statistics.csv")
 
 
 def clone(origin, folder):
@@ -118,26 +117,32 @@ def test_collecting_garbage_keeps_experiments_only_if_asked(made):
 
 
 def test_machines_share_the_folds_and_one_gathers_them(origin, tmp_path):
-    machines = [clone(origin, tmp_path / name) for name in ("one", "two", "three")]
-    for number, machine in enumerate(machines[:2], start=1):
+    """The one that gathers trains no CNN, and its results are those of one alone."""
+    *two, gathers = (clone(origin, tmp_path / name) for name in ("a", "b", "c"))
+    for number, machine in enumerate(two, start=1):
         told = run(machine, "brain-mri", "crossval", "--machine", f"{number}/2").stdout
         assert f"scratch_fold@1-{number} done, 1 of 1" in told
         assert ran(told) == set()  # the views were pulled
         assert not (machine / "data" / "evidence" / "vgg.csv").exists()
-    for machine in machines[:2]:
+    for machine in two:
         run(machine, "dvc", "push", "--run-cache", crossval_run.PIPELINE)
-    alone, _, gathers = machines
     told = run(gathers, "dvc", "repro", "--pull", crossval_run.PIPELINE).stdout
     assert ran(told) == {"features", "vgg_folds", "baseline_folds", "crossval"}
-    told = run(alone, "brain-mri", "crossval").stdout
-    assert "scratch_fold@1-2 done, 1 of 1" in told
-    log = alone / crossval_run.LOGS / "scratch_fold@1-2.txt"
-    assert ran(log.read_text()) == {"scratch_fold@1-2"}  # it had not been pulled
-    for name in RESULTS:
-        path = f"metrics/crossval{name}"
-        assert (gathers / path).read_bytes() == (alone / path).read_bytes()
     table = tables.read_csv(gathers / "metrics" / "crossval_predictions.csv")
     assert set(table["fold"]) == {1, 2}
+    before = [path.read_bytes() for path in results(gathers)]
+    fold = f"{crossval_run.PIPELINE}:scratch_fold@1-1"
+    again = run(gathers, "dvc", "repro", "-s", "-f", "--no-run-cache", fold)
+    assert ran(again.stdout) == {"scratch_fold@1-1"}
+    assert ran(run(gathers, "dvc", "repro", crossval_run.PIPELINE).stdout) == set()
+    assert [path.read_bytes() for path in results(gathers)] == before
+
+
+def results(folder):
+    """What a cross-validation leaves: its record and its tables."""
+    found = sorted((folder / "metrics").glob("crossval*"))
+    assert len(found) == 4
+    return [folder / "evidence" / "dvc.lock", *found]
 
 
 def test_every_run_is_of_one_machine():
