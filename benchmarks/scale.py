@@ -33,7 +33,7 @@ CHANGES = {
     "scratch": {"epochs": 1},
     "vgg": {"epochs": 1},
 }
-PREDICT = "predict, one image"
+PREDICT, NOTHING = "predict, one image", "dvc repro with nothing to do"
 EVERY = 0.2  # seconds between two looks at the memory
 MB = 2**20
 
@@ -43,25 +43,21 @@ class Watch:
     """Look at this process's children while they run.
 
     own: most memory of all together that is no page of a file, MB.
-    stage: seconds in which the stage itself ran, without DVC's work before and after.
     """
 
     own: float = 0.0
-    stage: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> None:
         while not self.done.wait(EVERY):
-            own, running = 0.0, False
+            own = 0.0
             for process in psutil.Process().children(recursive=True):
                 try:
                     memory = process.memory_info()
-                    running |= any("stages/" in word for word in process.cmdline())
                 except psutil.Error:  # it ended meanwhile
                     continue
                 own += (memory.rss - memory.shared) / MB
             self.own = max(self.own, own)
-            self.stage += EVERY * running
 
 
 def prepare(folder: Path, images: int) -> None:
@@ -92,7 +88,6 @@ def measure(folder: Path, *words: str) -> dict[str, float]:
         looking.join()
     return {
         "seconds": round(time.perf_counter() - start, 1),
-        "stage_seconds": round(watch.stage, 1),
         "processor_seconds": round(used() - before, 1),
         "own_mb": round(watch.own),
     }
@@ -107,7 +102,7 @@ def used() -> float:
 def run(folder: Path, images: int) -> None:
     """Run what the table lacks of one size, and add a row after each stage."""
     prepare(folder, images)
-    for stage in (*stages(folder), PREDICT):
+    for stage in (*stages(folder), NOTHING, PREDICT):
         table = read()
         if ((table["images"] == images) & (table["stage"] == stage)).any():
             continue
@@ -115,6 +110,8 @@ def run(folder: Path, images: int) -> None:
         if stage == PREDICT:
             one = min((folder / "data" / "phantom" / "yes").iterdir())
             found = measure(folder, "brain-mri", "predict", str(one))
+        elif stage == NOTHING:
+            found = measure(folder, "dvc", "repro", "--quiet")
         else:
             alone = ("--single-item", "--force", "--no-run-cache")
             found = measure(folder, "dvc", "repro", "--quiet", *alone, stage)
@@ -136,7 +133,7 @@ def read() -> pd.DataFrame:
     return pd.read_csv(OUT) if OUT.exists() else pd.DataFrame(columns=COLUMNS)
 
 
-COLUMNS = ["images", "stage", "seconds", "stage_seconds", "processor_seconds", "own_mb"]
+COLUMNS = ["images", "stage", "seconds", "processor_seconds", "own_mb"]
 
 
 def summary(table: pd.DataFrame) -> list[str]:
