@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -281,11 +281,11 @@ def run(case: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(repeats: int) -> pd.DataFrame:
-    """Run all cases in turn, several times; a row per case and repeat."""
+def measure(cases: Sequence[str], repeats: int) -> pd.DataFrame:
+    """Run the cases in turn, several times; a row per case and repeat."""
     rows = []
     for repeat in range(1, repeats + 1):
-        for case in CASES:
+        for case in cases:
             reason = skipped(case)
             found = {"seconds": np.nan, "images": 0} if reason else run(case)
             print(f"{repeat} {case}: {reason or found}", file=sys.stderr, flush=True)
@@ -386,12 +386,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default="", help="cases to run again")
     arguments = parser.parse_args()
     if arguments.case:
         seconds, images = CASES[arguments.case]()
         print(json.dumps({"seconds": round(seconds, 4), "images": images}))
         return
-    table = measure(arguments.repeats)
+    cases = [case for case in CASES if arguments.only in case]
+    table = measure(cases, arguments.repeats)
+    if arguments.only:
+        before = pd.read_csv(OUT)
+        table = pd.concat([before[before["case"].isin({*CASES} - {*cases})], table])
     table.to_csv(OUT, index=False, lineterminator="\n")
     draw(table)
     print("\n".join(summary(table, views()[0].shape[1])))

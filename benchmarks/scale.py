@@ -27,6 +27,7 @@ from conftest import edited_params
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "benchmarks" / "scale.csv"
+CHART = ROOT / "docs" / "scale.svg"
 SIZES = (300, 3000, 30000)
 CHANGES = {
     "augment": {"copies": 0},
@@ -34,6 +35,7 @@ CHANGES = {
     "vgg": {"epochs": 1},
 }
 PREDICT, NOTHING = "predict, one image", "dvc repro with nothing to do"
+SHOWN = 8  # stages in the chart
 EVERY = 0.2  # seconds between two looks at the memory
 MB = 2**20
 
@@ -159,6 +161,27 @@ def summary(table: pd.DataFrame) -> list[str]:
     return [f"| stage | {' | '.join(heads)} |", rule, *lines]
 
 
+def draw(table: pd.DataFrame) -> None:
+    """Draw the processor seconds of the slowest stages against the number of images."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "scale"  # the same bytes each time
+    seconds = table.pivot(index="images", columns="stage", values="processor_seconds")
+    shown = seconds.loc[seconds.index.max()].nlargest(SHOWN).index
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for stage in shown:
+        axes.loglog(seconds.index, seconds[stage], marker="o", label=stage)
+    axes.set_xticks(seconds.index, [f"{n:,}" for n in seconds.index])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("images")
+    axes.set_ylabel("seconds of processor time")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right center", frameon=False)
+    figure.savefig(CHART, metadata={"Date": None})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -167,6 +190,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for images in arguments.sizes:
         run(arguments.folder.resolve() / str(images), images)
+    draw(read())
     print("\n".join(summary(read())))
 
 
