@@ -26,8 +26,8 @@ external: .venv/installed  ## test both networks on another collection: DATASET=
 check: .venv/installed  ## say whether metrics/ and dvc.lock are what params.yaml demands
 	@$(BIN)/brain-mri check
 
-test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy; ALL=1: slow tests too
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(ALL),,-m "not slow")
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

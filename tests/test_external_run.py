@@ -166,6 +166,7 @@ def test_nothing_runs_twice_and_nothing_of_it_belongs_to_the_root(tested):
     assert ran(again) == set()
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(tested):
     project, _ = tested
     before = made(project)

@@ -63,6 +63,7 @@ def predicted(folder, images):
     return {row["file"]: (row["scratch"]["score"], row["vgg"]["score"]) for row in rows}
 
 
+@pytest.mark.slow
 def test_a_clone_predicts_from_the_weights_alone(origin, tmp_path):
     there = clone(origin, tmp_path / "there")
     run(there, "dvc", "pull", *WEIGHTS)
@@ -92,6 +93,7 @@ def lacking(folder):
     return set(re.findall(r"^(?:data|models|reports)/.*", told, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_an_experiment_travels_with_its_results(origin, made, tmp_path):
     """On a third machine no stage runs again."""
     there = clone(origin, tmp_path / "there")
@@ -110,6 +112,7 @@ def test_an_experiment_travels_with_its_results(origin, made, tmp_path):
         assert (there / path).read_bytes() == (made / path).read_bytes()
 
 
+@pytest.mark.slow
 def test_collecting_garbage_keeps_experiments_only_if_asked(made):
     run(made, "git", "checkout", "-q", ".")
     run(made, "dvc", "checkout", "dvc.yaml")
@@ -121,6 +124,7 @@ def test_collecting_garbage_keeps_experiments_only_if_asked(made):
     assert "models/vgg" in lacking(made)
 
 
+@pytest.mark.slow
 def test_machines_share_the_folds_and_one_gathers_them(origin, tmp_path):
     """The one that gathers trains no CNN."""
     *two, gathers = (clone(origin, tmp_path / name) for name in ("a", "b", "c"))

@@ -41,6 +41,7 @@ def grid(project):
         run(project, "dvc", "exp", "remove", "--all-commits", check=False)
 
 
+@pytest.mark.slow
 def test_a_grid_is_ranked_by_validation_and_shows_no_test(grid):
     show = run(grid, *command("dvc exp show"), "--csv").stdout
     rows = [row for row in csv.DictReader(io.StringIO(show)) if row["State"]]
