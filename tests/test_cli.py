@@ -120,6 +120,7 @@ def test_outside_the_project_is_one_line(tmp_path):
     assert "run this in the project's folder" in refused(tmp_path, "add", tmp_path)
 
 
+@pytest.mark.slow
 def test_added_images_go_through_the_pipeline(project, folder, tmp_path):
     source = tmp_path / "My Scans"
     shutil.copytree(project / "data" / "phantom", source)

@@ -192,6 +192,7 @@ def test_phantoms_are_the_same_bytes_among_damaged_files(tmp_path):
 @pytest.mark.skipif(
     not REAL.is_dir(), reason=f"the public 253-image set is not in {REAL}"
 )
+@pytest.mark.slow
 def test_the_253_are_the_same_bytes_among_60_damaged_files(tmp_path):
     compare(REAL, tmp_path, 60)
 

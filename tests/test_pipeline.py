@@ -284,6 +284,7 @@ def test_a_stricter_gate_costs_nothing(clean):
     assert would_run(clean) == []
 
 
+@pytest.mark.slow
 def test_a_temporary_experiment_does_not_see_a_later_edit(clean):
     """It must run the code beside it, not an installed copy of the main tree's."""
     path = clean / "src" / "brain_mri" / "evidence" / "comparison.py"
