@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import split
-from conftest import ROOT, commit, copy_project, edited_params, run, run_stages, shrink
+from conftest import ROOT, commit, copy_project, edited_params, run, shrink
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -95,7 +95,7 @@ def compared(kaggle, tmp_path_factory):
     added = run(folder, "brain-mri", "add", kaggle, *names)
     with edited_params(folder) as params:
         params["dataset"] = "data/raw/kaggle"
-    told = run_stages(folder)
+    told = run(folder, "dvc", "repro")
     commit(folder, "run")
     return folder, added.stderr, told.stdout
 

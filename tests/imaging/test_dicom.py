@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from conftest import ROOT, copy_project, run, run_stages, shrink
+from conftest import ROOT, copy_project, run, shrink
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_windowing
@@ -684,7 +684,7 @@ def walked(tmp_path_factory):
     path = folder / "params.yaml"
     text = re.sub("(?m)^dataset: .*$", "dataset: data/raw/scans", path.read_text())
     path.write_text(text)
-    told = run_stages(folder)
+    told = run(folder, "dvc", "repro")
     said = [added.stdout, added.stderr, told.stdout, told.stderr]
     return folder, patients, "".join(said)
 
