@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from brain_mri.networks import vgg16_weights
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ENVIRONMENT = dict(os.environ)
+ENVIRONMENT = dict(os.environ)  # imports add to it
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = Path(
     os.environ.get("BRAIN_MRI_REAL_DATA", ROOT.parent / "shared" / "data" / "brain-mri")
@@ -77,13 +77,13 @@ def warm_programs():
 
 
 def run(folder, *command, check=True, **more):
-    """Run a command in a folder with the environment's programs first."""
+    """Run a command in a folder, with more variables than those of the tests' start."""
     own = Path(sys.executable).parent
-    path = os.pathsep.join(map(str, [warm_programs(), own, os.environ["PATH"]]))
+    path = os.pathsep.join(map(str, [warm_programs(), own, ENVIRONMENT["PATH"]]))
     result = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env=os.environ | {"PATH": path} | more,
+        env=ENVIRONMENT | {"PATH": path} | more,
         capture_output=True,
         text=True,
         check=False,
@@ -186,9 +186,13 @@ def offline(folder):
     """Return variables under which Python refuses the internet and writes who tried."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name("no_internet.py"), folder / "sitecustomize.py")
-    before = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [str(folder), before]))
-    return {"PYTHONPATH": path, "INTERNET_LOG": str(folder / "tried.txt")}
+    return looking_in(folder) | {"INTERNET_LOG": str(folder / "tried.txt")}
+
+
+def looking_in(folder):
+    """Return the variable by which Python looks for modules in a folder first."""
+    path = os.pathsep.join(filter(None, [str(folder), ENVIRONMENT.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path}
 
 
 @pytest.fixture(scope="session")

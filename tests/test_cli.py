@@ -1,12 +1,11 @@
 import json
-import os
 import shlex
 import shutil
 import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import edited_params, run
+from conftest import edited_params, looking_in, run
 
 from brain_mri import cli, config
 from brain_mri.collection.layouts import Said
@@ -24,13 +23,13 @@ def folder(project, tmp_path):
     return clone
 
 
-def brain_mri(folder, *arguments, check=True):
-    return run(folder, "brain-mri", *arguments, check=check)
+def brain_mri(folder, *arguments, check=True, **more):
+    return run(folder, "brain-mri", *arguments, check=check, **more)
 
 
-def refused(folder, *arguments):
+def refused(folder, *arguments, **more):
     """The one line with which a command ends that cannot do what it is asked."""
-    result = brain_mri(folder, *arguments, check=False)
+    result = brain_mri(folder, *arguments, check=False, **more)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     lines = result.stderr.strip().splitlines()
@@ -161,7 +160,7 @@ def test_fetch_without_kagglehub_says_what_to_install(folder):
     assert "pip install -e '.[kaggle]'" in line
 
 
-def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch):
+def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path):
     """Against a stand-in for kagglehub: nothing is downloaded in a test."""
     download = tmp_path / "download"
     for label, files in (("no", 98), ("yes", 155)):
@@ -174,13 +173,13 @@ def test_fetch_takes_the_pinned_version_and_counts(folder, tmp_path, monkeypatch
         " + '/versions/1', name\n"
         f"    return {str(download)!r}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    stand_in = looking_in(tmp_path)
     (download / "no" / "0.jpg").rename(tmp_path / "0.jpg")
-    assert "expected 253 files in no/, yes/, found 252" in refused(folder, "fetch")
+    line = refused(folder, "fetch", **stand_in)
+    assert "expected 253 files in no/, yes/, found 252" in line
     (tmp_path / "0.jpg").rename(download / "no" / "0.jpg")
-    assert "dvc exp run -S dataset=data/raw/brain-mri" in (
-        brain_mri(folder, "fetch").stdout
-    )
+    told = brain_mri(folder, "fetch", **stand_in).stdout
+    assert "dvc exp run -S dataset=data/raw/brain-mri" in told
 
 
 def test_freeze_writes_the_present_split_and_says_what_to_keep(project, folder):

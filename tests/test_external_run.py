@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import copy_deps, edited_params, offline, run
+from conftest import copy_deps, edited_params, looking_in, offline, run
 from typer.testing import CliRunner
 
 from brain_mri import cli, config, dvc_lock, phantoms_elsewhere
@@ -198,7 +198,7 @@ def test_the_gate_computes_the_results_again(tested, tmp_path):
     assert recompute.of_external(copy) == []
 
 
-def test_the_summary_reads_only_what_it_declares(tested, tmp_path, monkeypatch):
+def test_the_summary_reads_only_what_it_declares(tested, tmp_path):
     """Alone with its dependencies, and without TensorFlow, it makes the same bytes."""
     project, _ = tested
     graph = yaml.safe_load((project / FOLDER / "dvc.yaml").read_text())
@@ -207,8 +207,7 @@ def test_the_summary_reads_only_what_it_declares(tested, tmp_path, monkeypatch):
     (tmp_path / "poison").mkdir()
     for module in ("tensorflow", "keras"):
         (tmp_path / "poison" / f"{module}.py").write_text("raise SystemExit(9)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "poison"))
-    run(tmp_path, "sh", "-c", stage["cmd"])
+    run(tmp_path, "sh", "-c", stage["cmd"], **looking_in(tmp_path / "poison"))
     for name in METRICS:
         written = (tmp_path / "metrics" / name).read_bytes()
         assert written == (project / "metrics" / name).read_bytes()

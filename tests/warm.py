@@ -1,11 +1,11 @@
 """Start Python programs in copies of a process that has imported the slow libraries.
 
-A start of TensorFlow or DVC takes seconds, and the tests need hundreds. A server imports
-the libraries once. `programs` makes a folder for PATH in which `python`, `dvc` and
-`brain-mri` ask the server for a copy of itself (a fork), which runs the program and
-imports this project's modules from where a program of its own would. A program gets a
-process of its own if a test gives it variables, as where imports are looked at, or if
-it is neither a file nor a module, as `python -c`.
+A start of TensorFlow or DVC takes seconds, and the tests need hundreds. A server
+imports the libraries once. `programs` makes a folder for PATH in which `python`, `dvc`
+and `brain-mri` ask the server for a copy of itself (a fork). The copy runs the program,
+with this project's modules from where they would be imported otherwise. A program is
+started as usual if a test gives it variables, as where imports are looked at, and if it
+is neither a file nor a module, as `python -c`.
 """
 
 import gc
@@ -23,10 +23,9 @@ from pathlib import Path
 SLOW = """cv2 dvc.commands.experiments.run dvc.commands.repro dvc.commands.status
 dvc.repo keras.src.applications matplotlib.pyplot pandas pydicom scipy.stats
 sklearn.ensemble sklearn.linear_model sklearn.neighbors tensorflow typer"""
-# what a shell, Git, DVC, OpenMP, pytest and `brain-mri crossval` set
-PASSING = tuple(
-    "BRAIN_MRI_RUNNER COLUMNS DVC_ GIT_ KMP_ OLDPWD PATH PWD PYTEST_ SHLVL _".split()
-)
+RUNNER = "BRAIN_MRI_RUNNER"  # a process that `brain-mri crossval` gives to stages
+# what that command, a shell, DVC and Git set
+PASSING = (RUNNER, "DVC_", "GIT_", "OLDPWD", "PATH", "PWD", "SHLVL", "_")
 BLOCKED = "INTERNET_LOG"  # see no_internet.py
 CLIENT = """#!{python} -SE
 import sys
@@ -62,12 +61,11 @@ def programs(folder, environment):
 
 def told(environment):
     """Return the variables by which the tests tell a program something."""
-    path = {"PYTHONPATH"} if BLOCKED in environment else {}
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith(PASSING) and name not in {BLOCKED, *path}
-    }
+    found = {k: v for k, v in environment.items() if not k.startswith(PASSING)}
+    if found.pop(BLOCKED, None):
+        _, _, rest = found.pop("PYTHONPATH").partition(os.pathsep)
+        found |= {"PYTHONPATH": rest} if rest else {}
+    return found
 
 
 def ask(program, address, environment):
@@ -76,7 +74,7 @@ def ask(program, address, environment):
     command = words[1:] if Path(program).name == "python" else words
     plain = command and (command[0] == "-m" or not command[0].startswith("-"))
     if not plain or told(os.environ) != environment:
-        os.execv(program, words)
+        os.execv(program, words)  # noqa: S606
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(address)
         message = json.dumps([command, os.getcwd(), dict(os.environ)])
@@ -128,7 +126,7 @@ def become(files, command, folder, environment):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    os.environ.pop("BRAIN_MRI_RUNNER", None)  # it is no parent of a fork
+    os.environ.pop(RUNNER, None)  # it is no parent of this process
     if BLOCKED in environment:
         runpy.run_path(str(Path(__file__).with_name("no_internet.py")))
     if command[0] == "-m":
