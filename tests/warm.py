@@ -4,8 +4,8 @@ A start of TensorFlow or DVC takes seconds, and the tests need hundreds. A serve
 imports the libraries once. `programs` makes a folder for PATH in which `python`, `dvc`
 and `brain-mri` ask the server for a copy of itself (a fork). The copy runs the program,
 with this project's modules from where they would be imported otherwise. A program is
-started as usual if a test gives it variables, as where imports are looked at, and if it
-is neither a file nor a module, as `python -c`.
+started as usual if a test gives it variables, as where imports are looked at, or closes
+its output, and if it is neither a file nor a module, as `python -c`.
 """
 
 import gc
@@ -73,7 +73,8 @@ def ask(program, address, environment):
     words = [program, *sys.argv[1:]]
     command = words[1:] if Path(program).name == "python" else words
     plain = command and (command[0] == "-m" or not command[0].startswith("-"))
-    if not plain or told(os.environ) != environment:
+    closed = None in (sys.stdin, sys.stdout, sys.stderr)
+    if not plain or closed or told(os.environ) != environment:
         os.execv(program, words)  # noqa: S606
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(address)

@@ -18,6 +18,7 @@ from brain_mri import config
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where there is
 NO_RUN = "expected the record of a complete run, found none; dvc repro first"
 
 
@@ -92,7 +93,7 @@ def stages(root: Path) -> dict[str, Stage]:
             f"{path}: not found; run this in the project's folder, after dvc repro"
         )
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        entries = yaml.load(path.read_text(encoding="utf-8"), LOADER)["stages"]
         return {name: _stage(entry) for name, entry in entries.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path}: {NO_RUN}") from None

@@ -99,12 +99,23 @@ def unfinished(root: Path, names: Sequence[str]) -> list[str]:
 
 
 def _status(repo: Any, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return what DVC says of those stages that are not up to date.
+
+    DVC is asked for whole files: for each stage that is named, it reads the stage's
+    file and the lock again.
+    """
     from dvc.exceptions import DvcException
 
     try:
-        return repo.status(targets=list(names))
+        said = repo.status(targets=sorted({_file(name) for name in names}))
     except DvcException as error:
         raise InputError(f"dvc status: {_plain(error)}") from error
+    return {name: said[name] for name in names if name in said}
+
+
+def _file(name: str) -> str:
+    """Return the file that defines a stage or a data set, by DVC's name of it."""
+    return name if name.endswith(".dvc") else name.rpartition(":")[0] or "dvc.yaml"
 
 
 def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
@@ -156,23 +167,35 @@ def _repo(root: Path) -> Any:
 
 
 def _stages(repo: Any) -> list[Any]:
-    """Return the stages of the root's dvc.yaml, and data sets under DVC.
+    """Return the stages of the root's dvc.yaml, and the data sets that they read.
 
-    Those of optional pipelines, in folders, are left out: they need not have run.
+    Those of optional pipelines, in folders, are left out: they need not have run, and
+    DVC takes long to read them.
     """
     from dvc.exceptions import DvcException
 
     try:
-        stages = [
-            stage
-            for stage in repo.index.stages
-            if stage.path_in_repo == "dvc.yaml" or stage.is_data_source
+        stages = list(repo.stage.load_all("dvc.yaml"))
+        sources = sorted({file for stage in stages for file in _sources(repo, stage)})
+        found = [
+            *stages,
+            *(one for file in sources for one in repo.stage.load_all(file)),
         ]
     except DvcException as error:
         raise InputError(f"dvc.yaml: DVC cannot read it ({_plain(error)})") from error
-    if all(stage.is_data_source for stage in stages):
+    if not stages:
         raise InputError("dvc.yaml: expected stages, found none")
-    return stages
+    return found
+
+
+def _sources(repo: Any, stage: Any) -> Iterator[str]:
+    """Yield the files by which DVC keeps what a stage reads from the project."""
+    for dep in stage.deps:
+        path = Path(dep.def_path)
+        for place in (path, *path.parents[:-1]):
+            file = place.with_name(f"{place.name}.dvc")
+            if not file.is_absolute() and (Path(repo.root_dir) / file).is_file():
+                yield file.as_posix()
 
 
 def _plain(error: Exception) -> str:

@@ -35,14 +35,20 @@ def fit(seed=3, epochs=2, validated=True):
     return model, history
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """The network and its history; most of the time is that of a first step."""
+    return fit()
+
+
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_same_seed_same_bytes(tmp_path):
+def test_same_seed_same_bytes(tmp_path, fitted):
     hashes, histories = [], []
-    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        model, history = fit(seed)
+    for name, trained in (("a", fitted), ("b", fit()), ("c", fit(seed=4))):
+        model, history = trained
         saved_weights.save(model, tmp_path / f"{name}.npy")
         hashes.append(sha256(tmp_path / f"{name}.npy"))
         histories.append(history)
@@ -50,8 +56,8 @@ def test_same_seed_same_bytes(tmp_path):
     pd.testing.assert_frame_equal(histories[0], histories[1])
 
 
-def test_without_a_validation_part_the_weights_are_the_same():
-    model, history = fit()
+def test_without_a_validation_part_the_weights_are_the_same(fitted):
+    model, history = fitted
     alone, shorter = fit(validated=False)
     for with_it, without in zip(model.weights, alone.weights, strict=True):
         assert np.array_equal(with_it, without)
@@ -76,9 +82,9 @@ def test_without_class_weights_it_is_the_plain_loop(monkeypatch):
     for name in ("train_on_batch", "test_on_batch"):
         step = getattr(keras.Model, name)
         monkeypatch.setattr(keras.Model, name, spying(step, passed))
-    fitted, _ = fit(seed=3)
+    spied, _ = fit()
     assert passed == [{"return_dict": True}] * 2 * 2 * 3
-    for expected, weight in zip(model.get_weights(), fitted.get_weights(), strict=True):
+    for expected, weight in zip(model.get_weights(), spied.get_weights(), strict=True):
         assert expected.tobytes() == weight.tobytes()
 
 
@@ -109,23 +115,23 @@ def test_a_diverging_training_names_lr():
         )
 
 
-def test_the_optimizer_is_not_saved(tmp_path):
-    model, _ = fit()
+def test_the_optimizer_is_not_saved(tmp_path, fitted):
+    model, _ = fitted
     path = tmp_path / "trained.npy"
     saved_weights.save(model, path)
     assert path.stat().st_size < 1.3 * 4 * model.count_params()
     saved_weights.load(scratch.scratch_cnn(32, 0), path)
 
 
-def test_history_has_a_row_an_epoch():
-    _, history = fit()
+def test_history_has_a_row_an_epoch(fitted):
+    _, history = fitted
     assert history["epoch"].tolist() == [1, 2]
     names = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert history.columns.tolist() == names
 
 
-def test_the_learning_rate_falls_to_zero():
-    model, _ = fit()
+def test_the_learning_rate_falls_to_zero(fitted):
+    model, _ = fitted
     schedule = model.optimizer._learning_rate  # Keras has no public name for it
     steps = 2 * 3  # epochs, batches of 8 in 20 images
     assert float(schedule(0)) == pytest.approx(1e-3)
@@ -149,8 +155,8 @@ def test_batches_follow_the_rows_and_end_short():
     assert [y.tolist() for _, y in served] == [[[1], [0]], [[1], [0]], [[1]]]
 
 
-def test_history_is_what_keras_itself_measures():
-    model, history = fit()
+def test_history_is_what_keras_itself_measures(fitted):
+    model, history = fitted
     val = part(seed=1)
     y_true = val.y_true[:, np.newaxis]
     loss, accuracy = model.evaluate(val.values, y_true, batch_size=8, verbose=0)

@@ -29,7 +29,7 @@ VARIANTS = [*product((False, True), repeat=2)]  # mirrored, negative
 NEAREST = 8  # pictures that each method proposes for each
 WORDS = 1024  # of one variant; the vocabulary holds them in all four
 SHARE = 8  # at least so many descriptors for a word, or no two pictures share one
-BLOCK_ROWS = 256  # rows of the similarity matrix held at once
+BLOCK = 2**20  # elements of the similarity matrix that a thread holds at once
 
 
 def fingerprint(grey: Grey) -> npt.NDArray[np.uint64]:
@@ -80,8 +80,10 @@ def nearest(count: int, similarity: Similarity) -> npt.NDArray[np.intp]:
         similarity: of a slice of pictures, in one variant, to all: (rows, count).
     """
 
+    height = max(1, BLOCK // max(1, count))
+
     def of_block(start: int) -> npt.NDArray[np.intp]:
-        rows = slice(start, min(start + BLOCK_ROWS, count))
+        rows = slice(start, min(start + height, count))
         own = np.arange(rows.start, rows.stop)
         best = similarity(rows, 0)
         which = np.zeros(best.shape, np.int8)
@@ -99,7 +101,7 @@ def nearest(count: int, similarity: Similarity) -> npt.NDArray[np.intp]:
         pairs = np.stack([np.minimum(i, j), np.maximum(i, j), chosen], axis=1)
         return pairs[best[i - start, j] > 0]
 
-    found = map_threads(of_block, range(0, count, BLOCK_ROWS), "find candidates")
+    found = map_threads(of_block, range(0, count, height), "find candidates")
     return np.concatenate([np.empty((0, 3), np.intp), *found])
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import gen_batches
 
 from brain_mri.imaging.resizing import resize
 
@@ -23,6 +24,7 @@ NOISE = 20.0  # a cell with much weaker edges has hardly any weight
 ASPECT_WEIGHT = 15.0
 
 NEIGHBOURS = 5
+BLOCK = 1024  # images that are compared with all at once
 FENCE = 1.5  # interquartile ranges above the upper quartile (Tukey 1977)
 
 
@@ -81,8 +83,11 @@ def distances(
     if len(names) <= NEIGHBOURS:
         return np.zeros(len(patients))
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute")
-    exact = described.astype(np.float64)  # so that rounding does not decide a flag
-    gaps, found = search.fit(exact[first]).kneighbors(exact)
+    search.fit(_exact(described[first]))
+    # block by block, or the exact features of all images would take as much memory
+    blocks = gen_batches(len(described), BLOCK)
+    answers = [search.kneighbors(_exact(described[rows])) for rows in blocks]
+    gaps, found = map(np.concatenate, zip(*answers, strict=True))
     # of six neighbours at most one is of the image's own patient: drop it, or the sixth
     own = names[found] == patients[:, None]
     own[~own.any(axis=1), NEIGHBOURS] = True
@@ -97,7 +102,7 @@ def search_in(reference: npt.NDArray[np.float32]) -> NearestNeighbors:
         reference: `features` of five images or more, one per patient, shape (m, d).
     """
     search = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute")
-    return search.fit(reference.astype(np.float64))
+    return search.fit(_exact(reference))
 
 
 def distances_to(
@@ -109,8 +114,13 @@ def distances_to(
         search: the result of `search_in`.
         described: `features` of the images to measure, shape (n, d).
     """
-    gaps, _ = search.kneighbors(described.astype(np.float64))
+    gaps, _ = search.kneighbors(_exact(described))
     return np.round(gaps.mean(axis=1), 3)
+
+
+def _exact(described: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Take features so exactly that the rounding of a distance decides no flag."""
+    return described.astype(np.float64)
 
 
 def fence(values: npt.NDArray[np.float64]) -> float:
