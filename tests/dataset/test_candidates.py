@@ -4,6 +4,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from brain_mri.dataset import candidates
 from brain_mri.dataset.candidates import (
     NEAREST,
     VARIANTS,
@@ -69,7 +70,11 @@ def test_equal_bits_are_counted() -> None:
     np.testing.assert_array_equal(by_hash(drawn)(slice(0, 50), 0), expected)
 
 
-def test_nearest_are_those_of_a_full_sort_across_blocks() -> None:
+@pytest.mark.parametrize("block", [candidates.BLOCK, 256 * 600, 1])
+def test_nearest_are_those_of_a_full_sort_across_blocks(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(candidates, "BLOCK", block)
     rng = np.random.default_rng(0)
     table = rng.integers(-2, 40, (4, 600, 600))
     table = np.maximum(table, table.transpose(0, 2, 1)).astype(np.float32)

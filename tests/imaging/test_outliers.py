@@ -66,7 +66,9 @@ def test_copies_of_an_odd_image_keep_each_other_no_company(heads):
     assert not far(outliers.distances(rows, np.arange(len(rows))))[-8:].any()
 
 
-def test_the_distance_is_that_to_the_five_nearest_of_other_groups():
+@pytest.mark.parametrize("block", [outliers.BLOCK, 3])
+def test_the_distance_is_that_to_the_five_nearest_of_other_groups(monkeypatch, block):
+    monkeypatch.setattr(outliers, "BLOCK", block)
     rows = np.array([[0.0], [0.1], [1], [2], [3], [4], [5], [100]], np.float32)
     groups = np.array(list("aabcdefg"))
     expected = [(1 + 2 + 3 + 4 + 5) / 5, 2.9, 2.2]  # 0.1: the same others, each nearer
