@@ -21,6 +21,7 @@ from brain_mri.networks import vgg16_weights
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ENVIRONMENT = dict(os.environ)  # imports add to it
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # a copy compiles its code once
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = Path(
     os.environ.get("BRAIN_MRI_REAL_DATA", ROOT.parent / "shared" / "data" / "brain-mri")

@@ -18,7 +18,7 @@ from brain_mri import config
 from brain_mri.errors import InputError
 
 FILE = "dvc.lock"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where there is
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C, if it was compiled
 NO_RUN = "expected the record of a complete run, found none; dvc repro first"
 
 
@@ -93,7 +93,7 @@ def stages(root: Path) -> dict[str, Stage]:
             f"{path}: not found; run this in the project's folder, after dvc repro"
         )
     try:
-        entries = yaml.load(path.read_text(encoding="utf-8"), LOADER)["stages"]
+        entries = yaml.load(path.read_text(encoding="utf-8"), _Loader)["stages"]
         return {name: _stage(entry) for name, entry in entries.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path}: {NO_RUN}") from None
