@@ -15,6 +15,7 @@ import psutil
 import pytest
 import warm
 import yaml
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from brain_mri.networks import vgg16_weights
@@ -198,11 +199,24 @@ def looking_in(folder):
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory):
-    """Return a shrunk copy, under a path with spaces, in which the graph has run."""
-    folder = copy_project(tmp_path_factory.mktemp("a clone with spaces") / "brain mri")
-    shrink(folder)
-    commit(folder, "shrink")
-    run(folder, "dvc", "repro", **offline(folder.parent / "offline"))
-    commit(folder, "results")
-    return folder
+def project(tmp_path_factory, worker_id):
+    """Return a shrunk copy, under a path with spaces, in which the graph has run.
+
+    It runs once. Each worker of pytest-xdist has a copy of the result.
+    """
+    own = shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = own.parent
+    made = shared / "a clone with spaces"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            half = shared / "half a clone"
+            folder = copy_project(half / "brain mri")
+            shrink(folder)
+            commit(folder, "shrink")
+            run(folder, "dvc", "repro", **offline(half / "offline"))
+            commit(folder, "results")
+            half.rename(made)
+    if own != shared:
+        made = shutil.copytree(made, own / made.name, symlinks=True)
+    return made / "brain mri"

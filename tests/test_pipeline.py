@@ -315,28 +315,13 @@ def test_a_stage_reads_only_what_it_declares(project, tmp_path, name):
         assert (tmp_path / made).read_bytes() == (project / made).read_bytes()
 
 
-BAD = [
-    ("lr=abc", "lr: input should be a valid number"),
-    ("vgg.weights=auto", "vgg.weights: input should be 'imagenet' or 'random'"),
-]
-
-
-@pytest.mark.parametrize(("change", "told"), BAD)
-def test_a_bad_value_is_one_clear_line(clean, change, told):
-    result = run(clean, "dvc", "exp", "run", "-S", change, check=False)
+def test_a_bad_value_is_one_clear_line(clean):
+    result = run(clean, "dvc", "exp", "run", "-S", "lr=abc", check=False)
+    told = "lr: input should be a valid number"
     output = result.stdout + result.stderr
     assert result.returncode != 0
     assert len([line for line in output.splitlines() if told in line]) == 1
     assert "Traceback" not in output
-
-
-def test_an_external_folder_works_as_a_data_set(clean, tmp_path):
-    folder = tmp_path / "elsewhere" / "my scans"
-    shutil.copytree(clean / "data" / "phantom", folder)
-    with_table(folder)
-    run(clean, "dvc", "exp", "run", "-S", f"dataset={folder}", "audit")
-    shown = values.read(clean / "metrics" / "audit_counts.csv")
-    assert shown["files"] == 30
 
 
 HOSTILE = "year$2024 $(touch pwned) `touch pwned` 'a' \"b\" \\ ; touch pwned"
@@ -348,6 +333,7 @@ def test_a_data_sets_name_is_no_command(clean, tmp_path):
     shutil.copytree(clean / "data" / "phantom", folder)
     change(clean, "dataset", str(folder))
     assert ran(run(clean, "dvc", "repro", "crop")) == ["audit", "crop"]
+    assert values.read(clean / "metrics" / "audit_counts.csv")["files"] == 30
     other = tmp_path / "year$2024 $(touch pwned)"
     with_table(folder.rename(other))
     changed = f"dataset='{other}'"
@@ -477,9 +463,10 @@ def test_folders_of_another_name_are_the_same_data_set(clean, tmp_path):
     dataset = with_table(tmp_path / "renamed")
     shutil.copytree(clean / "data" / "phantom" / "no", dataset / "no_tumor")
     shutil.copytree(clean / "data" / "phantom" / "yes", dataset / "glioma")
-    renamed = ["-S", f"dataset={dataset}", "-S", "classes.no=[no_tumor]"]
-    renamed += ["-S", "classes.yes=[glioma]"]
-    result = run(clean, "dvc", "exp", "run", *renamed, "split")
+    change(clean, "dataset", str(dataset))
+    change(clean, "classes.no", ["no_tumor"])
+    change(clean, "classes.yes", ["glioma"])
+    result = run(clean, "dvc", "repro", "split")
     assert ran(result) == ["audit", "crop", "split"]
     assert split_table(clean).equals(before)
 

@@ -120,6 +120,7 @@ def without(audited: auditing.Audit, file: str) -> pd.DataFrame:
     return rest.assign(patient=joining.joined_ids(rest["image_id"].tolist(), ends))
 
 
+@pytest.mark.slow
 def test_one_image_added_to_the_public_set_moves_none(public_set: Path) -> None:
     """Freeze 252, add the one that was missing, whichever of the 253 it is."""
     audited = auditing.audit(public_set, FOLDERS, {})

@@ -135,6 +135,7 @@ def test_an_arrow_is_not_found(heads):
     assert not far(outliers.distances(rows, np.arange(len(rows))))[-1]
 
 
+@pytest.mark.slow
 def test_how_well_it_does_on_the_known_cases_of_the_public_set(public_set):
     """docs/method.md quotes these numbers."""
     from brain_mri.dataset import auditing
