@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -84,7 +83,7 @@ def warm_programs():
     """Return the folder of programs that start quickly, if this system can fork."""
     if sys.platform != "linux":
         return Path(sys.executable).parent
-    return warm.programs(Path(tempfile.mkdtemp()), ENVIRONMENT)
+    return warm.programs(ENVIRONMENT)
 
 
 def run(folder, *command, check=True, **more):

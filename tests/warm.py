@@ -14,10 +14,12 @@ import json
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SLOW = """cv2 dvc.commands.experiments.run dvc.commands.repro dvc.commands.status
@@ -35,9 +37,13 @@ warm.ask({program!r}, {address!r}, {environment!r})
 """
 
 
-def programs(folder, environment):
-    """Start a server with these variables; return the folder for PATH."""
-    address, own = str(folder / "socket"), Path(sys.executable).parent
+def programs(environment):
+    """Start a server with these variables; return the folder for PATH.
+
+    The server ends after this process, and then removes the folder.
+    """
+    folder, own = Path(tempfile.mkdtemp()), Path(sys.executable).parent
+    address = str(folder / "socket")
     server = subprocess.Popen(
         [sys.executable, __file__, address],
         env=environment,
@@ -140,3 +146,4 @@ def become(files, command, folder, environment):
 
 if __name__ == "__main__":
     serve(sys.argv[1], os.getppid())
+    shutil.rmtree(Path(sys.argv[1]).parent)
