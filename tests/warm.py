@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from shlex import quote
 
 SLOW = """cv2 dvc.commands.experiments.run dvc.commands.repro dvc.commands.status
 dvc.repo keras.src.applications matplotlib.pyplot pandas pydicom scipy.stats
@@ -29,7 +30,7 @@ RUNNER = "BRAIN_MRI_RUNNER"  # a process that `brain-mri crossval` gives to stag
 # what that command, a shell, DVC and Git set
 PASSING = (RUNNER, "DVC_", "GIT_", "OLDPWD", "PATH", "PWD", "SHLVL", "_")
 BLOCKED = "INTERNET_LOG"  # see no_internet.py
-CLIENT = """#!{python} -SE
+CLIENT = """
 import sys
 sys.path.insert(0, {here!r})
 import warm
@@ -52,14 +53,14 @@ def programs(environment):
     )
     (folder / "bin").mkdir()
     for name in ("python", "dvc", "brain-mri"):
-        text = CLIENT.format(
-            python=sys.executable,
+        code = CLIENT.format(
             here=str(Path(__file__).parent),
             program=str(own / name),
             address=address,
             environment=told(environment),
         )
-        (folder / "bin" / name).write_text(text)
+        start = f'exec {quote(sys.executable)} -SE -c {quote(code)} "$@"'
+        (folder / "bin" / name).write_text(f"#!/bin/sh\n{start}\n")
         (folder / "bin" / name).chmod(0o755)
     assert server.stdout.readline() == b"ready\n"
     return folder / "bin"
