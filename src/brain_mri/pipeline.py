@@ -72,7 +72,8 @@ def stale(root: Path) -> str:
     repo = _repo(root)
     stages = {stage.addressing: stage for stage in _stages(repo)}
     status = _status(repo, list(stages))
-    made = {out.def_path: out for stage in stages.values() for out in stage.outs}
+    # by the path that a status has: def_path is relative to the file of a data set
+    made = {str(out): out for stage in stages.values() for out in stage.outs}
     if frozen := [n for n, s in stages.items() if s.frozen and not s.is_data_source]:
         return f"{frozen[0]} is frozen, so DVC never runs it: dvc unfreeze"
     changed = []
@@ -133,7 +134,7 @@ def _changes(parts: list[Any]) -> Iterator[tuple[str, str]]:
 
 def _is_recorded(stage: Any, made: Any) -> bool:
     """Return whether a stage read what another wrote, by dvc.lock."""
-    [dep] = {d.hash_info.value for d in stage.deps if d.def_path == made.def_path}
+    [dep] = {d.hash_info.value for d in stage.deps if str(d) == str(made)}
     return bool(dep) and dep == made.hash_info.value
 
 
