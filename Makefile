@@ -32,7 +32,7 @@ test: .venv/installed-dev  ## install if need be, run tests, ruff and mypy; ALL=
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (12 min)
+torture: .venv/installed-dev  ## kill every stage at three moments, repro, compare (13 min)
 	@$(BIN)/python benchmarks/torture.py
 
 bench: .venv/installed-dev  ## time this project beside other ways to do the same (20 min)
