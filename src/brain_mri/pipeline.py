@@ -193,9 +193,11 @@ def _sources(repo: Any, stage: Any) -> Iterator[str]:
     """Yield the files by which DVC keeps what a stage reads from the project."""
     for dep in stage.deps:
         path = Path(dep.def_path)
+        if path.is_absolute() or ".." in path.parts:
+            continue
         for place in (path, *path.parents[:-1]):
             file = place.with_name(f"{place.name}.dvc")
-            if not file.is_absolute() and (Path(repo.root_dir) / file).is_file():
+            if (Path(repo.root_dir) / file).is_file():
                 yield file.as_posix()
 
 

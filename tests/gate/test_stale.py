@@ -62,3 +62,15 @@ def test_images_that_dvc_keeps_otherwise_than_they_were_read_are_told(root):
     assert pipeline.stale(root).startswith("read would run")
     shutil.rmtree(root / "data" / "raw" / "ward")
     assert pipeline.stale(root).startswith("read would run")
+
+
+def test_images_outside_are_not_looked_for_under_dvc(root):
+    """Another project may keep them, which this one's DVC refuses to read."""
+    outside = root.with_name(f"{root.name} outside")
+    shutil.copytree(root / "data" / "raw" / "ward", outside)
+    shutil.copy(root / "data" / "raw" / "ward.dvc", f"{outside}.dvc")
+    path = f"../{outside.name}"
+    text = PIPELINE.replace("data/raw/ward/*", f"'{path}'/*")
+    (root / "dvc.yaml").write_text(text.replace("[data/raw/ward]", f"['{path}']"))
+    run(root, "dvc", "repro", "-q", "read")
+    assert pipeline.stale(root) == ""
